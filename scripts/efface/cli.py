@@ -1,0 +1,156 @@
+"""The command line: efface run, convert, deface and audit."""
+
+import argparse
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+from rich.console import Console
+
+from efface import __version__
+from efface.errors import HELD, REFUSED, UsageError, guarded
+from efface.files import private_folder
+from efface.settings import WORKFLOW
+from efface.tables import read_json, read_tsv, write_json, write_tsv
+
+MINIMAL = WORKFLOW / "policies" / "minimal.yaml"
+_WIDE = 200  # when nobody sees a terminal, a table's cells are not broken into lines
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command line."""
+    parser = argparse.ArgumentParser(prog="efface", description="Head scans to a dataset that can be shared.")
+    parser.add_argument("--version", action="version", version=f"efface {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    run = commands.add_parser("run", help="the whole workflow: DICOM in, checked BIDS release out")
+    run.add_argument("input", type=Path, metavar="INPUT", help="folder of DICOM files")
+    run.add_argument("release", type=Path, metavar="RELEASE", help="folder of the published dataset")
+    run.add_argument("--work", type=Path, help="private folder (RELEASE-work)")
+    run.add_argument("--config", type=Path, help="configuration, as config.yaml")
+    run.add_argument("--cores", default="all", help="how many cores to use (all)")
+    run.add_argument("snakemake", nargs="*", metavar="-- SNAKEMAKE ARGS", help="passed on to Snakemake")
+    run.set_defaults(command=_run)
+
+    convert = commands.add_parser(
+        "convert", help="only the conversion, with its proof; images keep their faces"
+    )
+    convert.add_argument("input", type=Path, metavar="DICOM_DIR", help="folder of DICOM files")
+    convert.add_argument("out", type=Path, metavar="OUT_DIR", help="private folder for images and images.tsv")
+    convert.add_argument("--task", default="unnamed", help="task label of functional series (unnamed)")
+    convert.add_argument("--policy", type=Path, default=MINIMAL, help="sidecar policy (minimal)")
+    convert.set_defaults(command=_convert)
+
+    deface = commands.add_parser("deface", help="remove the face from one image, and measure that it is gone")
+    deface.add_argument("image", type=Path, metavar="IN.nii.gz")
+    deface.add_argument("out", type=Path, metavar="OUT.nii.gz")
+    deface.add_argument(
+        "--modality", choices=("MR", "CT", "PT"), help="what the image is (guessed from its values)"
+    )
+    deface.add_argument("--mask", type=Path, help="write the mask of removed voxels")
+    deface.add_argument("--report", type=Path, help="write the decision and the measures, in JSON")
+    deface.add_argument("--picture", type=Path, help="write a picture of before and after, in PNG")
+    deface.set_defaults(command=_deface)
+
+    audit = commands.add_parser("audit", help="look for what identifies in any BIDS dataset")
+    audit.add_argument("dataset", type=Path, metavar="DATASET")
+    audit.add_argument(
+        "--source", type=Path, metavar="DICOM_DIR", help="look for the identifiers of these scans"
+    )
+    audit.add_argument("--json", action="store_true", help="print findings in JSON")
+    audit.set_defaults(command=_audit)
+    return parser
+
+
+def _run(args: argparse.Namespace) -> int:
+    from efface.run import run, study
+
+    os.umask(0o077)
+    if args.cores != "all" and not (args.cores.isdigit() and int(args.cores)):
+        raise UsageError("--cores", expected="a number or all")
+    chosen = study(args.input, args.release, args.work, args.config)
+    return run(chosen, args.cores, args.snakemake, _console())
+
+
+def _console() -> Console:
+    return Console() if sys.stdout.isatty() else Console(width=_WIDE)
+
+
+def _convert(args: argparse.Namespace) -> int:
+    # The steps are programs, and functions too: the workflow and this command run the same ones.
+    import convert_series
+    import index_series
+    import plan_images
+    from efface.run import series_table
+
+    os.umask(0o077)
+    out = private_folder(args.out)
+    index, plan, key = out / "index", out / "plan", out / "key"
+    rules, crosswalk = WORKFLOW / "modalities.yaml", out / "crosswalk.tsv"
+    index_series.main([f"--input={args.input}", f"--key={key}", f"--out={index}"])
+    planning = [f"--index={index}", f"--key={key}", f"--modalities={rules}", f"--task={args.task}"]
+    plan_images.main([*planning, f"--out={plan}", f"--crosswalk={crosswalk}"])
+    rows = []
+    for row in read_tsv(plan / "images.tsv"):
+        name = row["image"]
+        if name:
+            files, proof = index / "files" / f"{row['series']}.txt", plan / "proof" / f"{name}.json"
+            image, sidecar = out / f"{name}.nii.gz", out / f"{name}.json"
+            given = [f"--plan={plan / 'images' / name}.json", f"--files={files}", f"--input={args.input}"]
+            made = [f"--out={image}", f"--sidecar={sidecar}", f"--proof={proof}"]
+            convert_series.main([*given, f"--policy={args.policy}", *made])
+            verdict = read_json(proof)
+            row |= {"decision": verdict["decision"], "reason": "; ".join(verdict["reasons"]) or row["reason"]}
+            if verdict["decision"] != "proved":
+                image.unlink()
+                sidecar.unlink()
+        rows.append(row)
+    rows += [
+        {"files": 1, "decision": "held", "reason": one["reason"]}
+        for one in read_tsv(index / "skipped.tsv")
+        if one["held"]
+    ]
+    write_tsv(out / "images.tsv", rows, plan_images.COLUMNS)
+    _console().print(series_table(rows))
+    return HELD if any(row["decision"] == "held" for row in rows) else 0
+
+
+def _deface(args: argparse.Namespace) -> int:
+    from efface.deface import deface_file
+
+    started = time.perf_counter()
+    check = deface_file(
+        args.image, args.out, modality=args.modality, mask_path=args.mask, picture_path=args.picture
+    )
+    if args.report:
+        write_json(args.report, check | {"seconds": round(time.perf_counter() - started, 2)})
+    print(f"{check['decision']}: {'; '.join(check['reasons']) or args.out}")
+    return HELD if check["decision"] == "held" else 0
+
+
+def _audit(args: argparse.Namespace) -> int:
+    from efface.audit import audit
+    from efface.index import index, looked_for
+
+    if not args.dataset.is_dir():
+        raise UsageError("the dataset", expected="a folder", found="no such folder")
+    identifiers = []
+    if args.source:
+        series, _ = index(args.source, os.cpu_count() or 1)
+        identifiers = [one._asdict() for uid in sorted(series) for one in looked_for(series[uid])]
+    findings = [finding._asdict() for finding in audit(args.dataset, identifiers)]
+    if args.json:
+        print(json.dumps(findings, indent=2, ensure_ascii=False))
+    else:
+        for one in findings:
+            print(f"{one['severity']}: {one['file']}: {one['what']} ({one['check']}); {one['advice']}")
+        print(f"{len(findings)} findings")
+    return REFUSED if findings else 0
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run a command and return its exit code."""
+    args = parser().parse_args(argv)
+    return guarded(lambda: args.command(args))

@@ -1,0 +1,41 @@
+"""Files that are written whole or not at all, and folders that only their owner can read."""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+PRIVATE_FILE = 0o600
+PRIVATE_FOLDER = 0o700
+
+
+@contextmanager
+def replacing(path: Path | str, mode: int = PRIVATE_FILE) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; it takes the place of `path` when the block ends well.
+
+    Two jobs that write the same file (a cluster job that outlived its workflow) cannot mix their bytes.
+    """
+    path = Path(path)
+    path.parent.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        yield beside
+        beside.chmod(mode)
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def private_folder(path: Path | str) -> Path:
+    """Return the folder `path`, made if absent, that only its owner can enter."""
+    path = Path(path)
+    path.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+    path.chmod(PRIVATE_FOLDER)
+    return path
+
+
+def sha256(path: Path | str) -> str:
+    """Return the SHA-256 of a file in hexadecimal."""
+    with Path(path).open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,239 @@
+"""What is in a folder of DICOM: one pass over all headers, no pixels, every file accounted for."""
+
+import os
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pydicom
+from pydicom.dataset import Dataset
+from pydicom.errors import InvalidDicomError
+from pydicom.tag import BaseTag
+
+from efface.errors import EffaceError
+from efface.identifiers import Identifier, identifiers, path_identifiers
+
+_CHUNK = 64
+_MOST_VALUES = 16
+_LONGEST_REMEMBERED = 1 << 16
+_DICOMDIR = "1.2.840.10008.1.3.10"
+_ARCHIVES = {b"PK\x03\x04": "zip", b"\x1f\x8b": "gzip", b"7z\xbc\xaf": "7z", b"Rar!": "rar", b"BZh": "bzip2"}
+_BULK = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN", "UT", "LT", "ST"})
+_FUNCTIONAL_GROUPS = ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence")
+
+
+# Values that a sidecar may show: text elements that merely repeat them are no identifiers.
+_SHOWN = ("Manufacturer", "ManufacturerModelName", "BodyPartExamined", "SequenceName", "ScanningSequence")
+_WEAK = ("text", "private", "device")
+
+
+@dataclass
+class Series:
+    """The files of one SeriesInstanceUID.
+
+    Attributes
+    ----------
+    paths : list of str
+        Relative to the input folder, sorted.
+    attributes : dict of str to list of str
+        By keyword: the distinct values over all files, 16 at most, in the order of the paths. Of enhanced
+        objects the leaves of the shared and the first frame's functional groups are among them.
+    identifiers : set of Identifier
+    """
+
+    paths: list[str] = field(default_factory=list)
+    attributes: dict[str, list[str]] = field(default_factory=dict)
+    identifiers: set[Identifier] = field(default_factory=set)
+
+
+@dataclass
+class Skipped:
+    """A file that is in no series: why, and whether a person must look at it."""
+
+    path: str
+    reason: str
+    held: bool
+
+
+def index(
+    folder: Path | str, workers: int = 1, on_progress: Callable[[int, int], object] = lambda done, total: None
+) -> tuple[dict[str, Series], list[Skipped]]:
+    """Read every header below a folder.
+
+    Parameters
+    ----------
+    folder : Path
+        Of DICOM files with any names at any depth.
+    workers : int
+        Processes.
+    on_progress : callable
+        Gets the number of files read and of all files.
+
+    Returns
+    -------
+    series : dict of str to Series
+        By SeriesInstanceUID; files that have none are gathered by folder.
+    skipped : list of Skipped
+
+    Raises
+    ------
+    EffaceError
+        When the folder is absent, holds no file, or holds a file or folder that may not be read.
+    """
+    folder = Path(folder)
+    paths, skipped = _files(folder)
+    chunks = [paths[start : start + _CHUNK] for start in range(0, len(paths), _CHUNK)]
+    series: dict[str, Series] = {}
+    done = 0
+    for chunk, (found, passed_over) in zip(chunks, _in_processes(folder, chunks, workers), strict=True):
+        skipped += passed_over
+        for uid, part in found.items():
+            _merge(series.setdefault(uid, Series()), part)
+        done += len(chunk)
+        on_progress(done, len(paths))
+    return series, skipped
+
+
+def looked_for(series: Series) -> list[Identifier]:
+    """Return the identifiers of a series, sorted, without repetitions of what a sidecar may show."""
+    shown = {value.casefold() for keyword in _SHOWN for value in series.attributes.get(keyword, ())}
+    return sorted(
+        one for one in series.identifiers if one.kind not in _WEAK or one.value.casefold() not in shown
+    )
+
+
+def _files(folder: Path) -> tuple[list[str], list[Skipped]]:
+    if not folder.is_dir():
+        raise EffaceError("the input", expected="a folder of DICOM files", found="no such folder")
+    skipped: list[Skipped] = []
+    paths: list[str] = []
+    unreadable: list[OSError] = []
+    for root, folders, names in os.walk(folder, onerror=unreadable.append):
+        folders.sort()
+        for name in folders:
+            if Path(root, name).is_symlink():
+                skipped.append(Skipped(os.path.relpath(f"{root}/{name}", folder), "link to a folder", True))
+        paths += [os.path.relpath(f"{root}/{name}", folder) for name in names]
+    if unreadable:
+        _refuse_unreadable(len(unreadable), "folders")
+    if not paths:
+        raise EffaceError("the input folder is empty", todo="give the folder that holds the DICOM files")
+    return sorted(paths), skipped
+
+
+def _refuse_unreadable(count: int, what: str) -> None:
+    raise EffaceError(
+        f"{count} {what} in the input cannot be read",
+        expected="read permission on every file and folder",
+        todo="change the permissions or leave them out of the input",
+    )
+
+
+def _in_processes(folder: Path, chunks: list[list[str]], workers: int) -> Iterator[tuple]:
+    if workers <= 1 or len(chunks) == 1:
+        yield from (_read_chunk(folder, chunk) for chunk in chunks)
+        return
+    with ProcessPoolExecutor(min(workers, len(chunks))) as pool:
+        yield from pool.map(_read_chunk, [folder] * len(chunks), chunks)
+
+
+def _read_chunk(folder: Path, paths: list[str]) -> tuple[dict[str, Series], list[Skipped]]:
+    found: dict[str, Series] = {}
+    skipped: list[Skipped] = []
+    seen: dict[str, set] = {}
+    unreadable = 0
+    for path in paths:
+        try:
+            header = _header(folder / path)
+        except OSError:
+            unreadable += 1
+            continue
+        if isinstance(header, str):
+            skipped.append(Skipped(path, header, not header.startswith("not DICOM")))
+            continue
+        uid = str(header.get("SeriesInstanceUID", "")) or f"none:{Path(path).parent}"
+        one = found.setdefault(uid, Series())
+        one.paths.append(path)
+        fresh = _fresh(header, seen.setdefault(uid, set()))
+        for keyword, value in _attributes(header, fresh):
+            _add(one.attributes.setdefault(keyword, []), [value])
+        one.identifiers |= identifiers(header, fresh) | path_identifiers(path)
+    if unreadable:
+        _refuse_unreadable(unreadable, "files")
+    return found, skipped
+
+
+def _header(path: Path) -> Dataset | str:
+    """Return the header of a file, or why there is none."""
+    with path.open("rb") as stream:
+        start = stream.read(132)
+        stream.seek(0)
+        for magic, name in _ARCHIVES.items():
+            if start.startswith(magic):
+                # An image in NIfTI or a packed text is no scan from a scanner; a zip may hold a whole series.
+                packed_scan = name != "gzip" or ".nii" not in path.name
+                return f"{name} archive: unpack it or remove it" if packed_scan else "not DICOM"
+        # Without a preamble (PS3.10 7.1) a data set starts with group 0002 or 0008, little or big-endian.
+        bare = start[:2] in (b"\x02\x00", b"\x08\x00", b"\x00\x08")
+        if start[128:132] != b"DICM" and not bare:
+            return "not DICOM"
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # they quote values
+                header = pydicom.dcmread(stream, stop_before_pixels=True, force=bare)
+                list(header)
+        except (InvalidDicomError, EOFError, ValueError, OSError, KeyError, NotImplementedError):
+            return "damaged or truncated DICOM file: copy it again or remove it"
+    if str(getattr(header.file_meta, "MediaStorageSOPClassUID", "")) == _DICOMDIR:
+        return "not DICOM image: DICOMDIR"
+    if "SOPClassUID" not in header:
+        return "not DICOM" if bare else "damaged or truncated DICOM file: copy it again or remove it"
+    return header
+
+
+def _fresh(header: Dataset, seen: set) -> list[BaseTag]:
+    """Return the tags whose bytes no earlier slice of the series had; `seen` grows."""
+    fresh = []
+    for tag in header.keys():  # noqa: SIM118 (a Dataset iterates over elements)
+        value = header.get_item(tag).value
+        repeatable = isinstance(value, bytes) and len(value) <= _LONGEST_REMEMBERED
+        if not repeatable or (tag, value) not in seen:
+            fresh.append(tag)
+        if repeatable:
+            seen.add((tag, value))
+    return fresh
+
+
+def _attributes(header: Dataset, tags: Iterable[BaseTag]) -> Iterator[tuple[str, str]]:
+    for tag in tags:
+        if tag.is_private:
+            continue
+        element = header[tag]
+        if element.keyword in _FUNCTIONAL_GROUPS and element.value:
+            for group in element.value[0]:
+                for item in group.value if group.VR == "SQ" else ():
+                    yield from _attributes(item, list(item.keys()))
+        elif element.keyword and element.VR not in _BULK and element.VR != "SQ":
+            yield element.keyword, _text(element.value)
+
+
+def _text(value: object) -> str:
+    many = (
+        isinstance(value, Iterable)
+        and not isinstance(value, (str, bytes))
+        and not hasattr(value, "components")
+    )
+    return "\\".join(str(one) for one in value) if many else str("" if value is None else value)
+
+
+def _add(values: list[str], more: list[str]) -> None:
+    values += [value for value in more if value not in values][: _MOST_VALUES - len(values)]
+
+
+def _merge(whole: Series, part: Series) -> None:
+    whole.paths += part.paths
+    whole.identifiers |= part.identifiers
+    for keyword, values in part.attributes.items():
+        _add(whole.attributes.setdefault(keyword, []), values)

@@ -1,0 +1,227 @@
+"""The plan: which series become which images under which names, and why the others do not."""
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from efface import dates, naming
+from efface.classify import Attributes, Kind, Modalities
+from efface.errors import UsageError
+from efface.identity import normalised, pseudonym
+from efface.schema import check
+from efface.tables import read_tsv
+
+# What a person may accept with `keep`: faults that the conversion can name, mend visibly and prove.
+ACCEPTABLE = ("missing_slices",)
+_ONE_PERSON = ("PatientID", "PatientName", "PatientBirthDate", "PatientSex")
+
+
+@dataclass
+class Planned:
+    """One row of the plan: a series, its image where it becomes one, and the reason for either."""
+
+    series: str
+    modality: str
+    files: int
+    decision: str
+    reason: str
+    image: str = ""
+    record: dict = field(default_factory=dict)
+
+
+@dataclass
+class Person:
+    """A subject: label, the ID it stands for, and what participants.tsv may say."""
+
+    label: str
+    source_id: str
+    age: int | None
+    sex: str
+
+
+def read_overrides(path: Path | str, schema: Path | str, known: set[str]) -> dict[str, dict[str, str]]:
+    """Return a person's decisions by series key.
+
+    Raises
+    ------
+    UsageError
+        When the table does not follow its schema, or names a series that is not in the index or twice.
+    """
+    rows = [{key: value for key, value in row.items() if value} for row in read_tsv(path)]
+    check(rows, schema, "overrides.tsv")
+    by_series = {row["series"]: row for row in rows}
+    if len(by_series) < len(rows):
+        raise UsageError("overrides.tsv", expected="one row a series", found="two rows for one")
+    if unknown := sorted(set(by_series) - known):
+        raise UsageError(
+            f"overrides.tsv: series {unknown[0]} is not in the index", todo="see work/index/series.tsv"
+        )
+    return by_series
+
+
+def plan(
+    index: dict[str, Attributes],
+    files: dict[str, int],
+    modalities: Modalities,
+    overrides: dict[str, dict[str, str]],
+    key: bytes,
+    config: dict,
+) -> tuple[list[Planned], list[Person]]:
+    """Return a row for every series and the people that the images show.
+
+    Parameters
+    ----------
+    index : dict of str to Attributes
+        By series key.
+    files : dict of str to int
+        Number of files, by series key.
+    overrides : dict
+        From `read_overrides`.
+    key : bytes
+        The study's secret.
+    config : dict
+        The checked configuration: `task` and `metadata` are used.
+    """
+    doubts = _doubts_about_identity(index)
+    session_of = _sessions(index)
+    rows = []
+    for series, attributes in sorted(index.items()):
+        override = overrides.get(series, {})
+        kind = _decide(attributes, doubts.get(series, ""), modalities, override)
+        rows.append(
+            Planned(series, _first(attributes, "Modality"), files[series], kind.decision, kind.reason)
+        )
+        if kind.decision == "convert":
+            rows[-1].record = _record(series, attributes, kind, override, session_of, key, config)
+    _name(rows, index)
+    for row in rows:
+        if row.record.get("suffix") == "bold" and not row.record["entities"].get("task"):
+            row.decision, row.image = "held", ""
+            row.reason = "functional series without a task: set task in the configuration"
+    shown = [row for row in rows if row.decision == "convert"]
+    return rows, _people([index[row.series] for row in shown], key)
+
+
+def _first(attributes: Attributes, keyword: str) -> str:
+    return next((value for value in attributes.get(keyword, ()) if value), "")
+
+
+def _decide(attributes: Attributes, doubt: str, modalities: Modalities, override: dict[str, str]) -> Kind:
+    kind = modalities.classify(attributes)
+    if override.get("decision") == "drop":
+        return Kind("dropped", f"dropped by a person: {override['reason']}")
+    if kind.decision == "dropped":
+        return kind  # no override releases a report or a secondary capture
+    if doubt:
+        return Kind("held", doubt)
+    if "name" in override:
+        name = naming.parse(override["name"])
+        return Kind("convert", "named by a person", name.datatype, name.suffix)
+    return kind
+
+
+def _doubts_about_identity(index: dict[str, Attributes]) -> dict[str, str]:
+    """Return why the person in a series is in doubt (K15), by series key: never mix two people up."""
+    doubts = {}
+    by_study, by_person = defaultdict(set), defaultdict(set)
+    for attributes in index.values():
+        by_study[_first(attributes, "StudyInstanceUID")].update(
+            map(normalised, attributes.get("PatientID", ()))
+        )
+        births = filter(None, attributes.get("PatientBirthDate", ()))
+        by_person[normalised(_first(attributes, "PatientID"))].update(births)
+    for series, attributes in index.items():
+        differing = [name for name in _ONE_PERSON if len(set(map(normalised, attributes.get(name, ())))) > 1]
+        if not _first(attributes, "SeriesInstanceUID"):
+            doubts[series] = "SeriesInstanceUID is missing: which files belong together is unknown"
+        elif not normalised(_first(attributes, "PatientID")):
+            doubts[series] = "PatientID is missing: whose scan it is is unknown"
+        elif differing:
+            doubts[series] = f"{' and '.join(differing)} differ within the series (K15)"
+        elif len(by_study[_first(attributes, "StudyInstanceUID")]) > 1:
+            doubts[series] = "PatientID differs within the study (K15)"
+        elif len(by_person[normalised(_first(attributes, "PatientID"))]) > 1:
+            doubts[series] = "one PatientID with several PatientBirthDates (K15)"
+    return doubts
+
+
+def _sessions(index: dict[str, Attributes]) -> dict[tuple[str, str], str]:
+    studies = defaultdict(dict)
+    for attributes in index.values():
+        when = _first(attributes, "StudyDate") + _first(attributes, "StudyTime")
+        studies[normalised(_first(attributes, "PatientID"))][_first(attributes, "StudyInstanceUID")] = when
+    return {
+        (person, study): label
+        for person, when_by_study in studies.items()
+        for study, label in dates.sessions(when_by_study).items()
+    }
+
+
+def _record(
+    series: str,
+    attributes: Attributes,
+    kind: Kind,
+    override: dict,
+    session_of: dict,
+    key: bytes,
+    config: dict,
+) -> dict:
+    person = normalised(_first(attributes, "PatientID"))
+    entities = naming.parse(override["name"]).entities if "name" in override else {}
+    if kind.suffix == "bold" and config["task"]:
+        entities = {"task": config["task"]} | entities
+    metadata = dict(config["metadata"].get(kind.suffix, {}))
+    if "task" in entities:
+        metadata["TaskName"] = entities["task"]
+    subject = pseudonym(key, "subject", person)
+    session = session_of[person, _first(attributes, "StudyInstanceUID")]
+    return {
+        "image": "",
+        "series": series,
+        "subject": subject,
+        "session": session,
+        "datatype": kind.datatype,
+        "suffix": kind.suffix,
+        "entities": {"sub": subject, "ses": session} | entities,
+        "accept": list(ACCEPTABLE) if override.get("decision") == "keep" else [],
+        "metadata": metadata,
+    }
+
+
+def _name(rows: list[Planned], index: dict[str, Attributes]) -> None:
+    """Give every image its name; of several with one name the first in time keeps it, the others get a run."""
+    same = defaultdict(list)
+    for row in rows:
+        if row.record:
+            same[naming.stem(row.record["entities"], row.record["suffix"])].append(row)
+    for group in same.values():
+        group.sort(key=lambda row: (_when(index[row.series]), row.series))
+        for run, row in enumerate(group, start=1):
+            entities = row.record["entities"] | ({"run": str(run)} if run > 1 else {})
+            row.image = row.record["image"] = naming.stem(entities, row.record["suffix"])
+
+
+def _when(attributes: Attributes) -> str:
+    return (
+        _first(attributes, "SeriesDate")
+        + _first(attributes, "SeriesTime")
+        + _first(attributes, "AcquisitionTime")
+    )
+
+
+def _people(shown: list[Attributes], key: bytes) -> list[Person]:
+    scans = defaultdict(list)
+    for attributes in shown:
+        scans[normalised(_first(attributes, "PatientID"))].append(attributes)
+    people = []
+    for source_id, all_of_them in scans.items():
+        first = min(all_of_them, key=lambda attributes: _first(attributes, "StudyDate"))
+        age = dates.age(
+            *(_first(first, keyword) for keyword in ("PatientBirthDate", "StudyDate", "PatientAge")),
+        )
+        sex = _first(first, "PatientSex").upper()
+        label = pseudonym(key, "subject", source_id)
+        people.append(Person(label, source_id, age, sex if sex in ("F", "M", "O") else ""))
+    if len({person.label for person in people}) < len(people):
+        raise UsageError("two people would get the same label", todo="set another key")
+    return sorted(people, key=lambda person: person.label)

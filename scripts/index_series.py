@@ -1,0 +1,68 @@
+"""Read every DICOM header below a folder and write what series there are and what may identify somebody."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import Progress
+
+from efface.errors import EffaceError, guarded
+from efface.files import private_folder, replacing
+from efface.identifiers import COLUMNS
+from efface.identity import load_or_make_key, pseudonym
+from efface.index import index, looked_for
+from efface.tables import write_json, write_tsv
+
+OVERVIEW = ("SeriesNumber", "Modality", "StudyDate", "SeriesDescription", "ProtocolName")
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--input", type=Path, required=True, help="folder of DICOM files")
+    parser.add_argument("--key", type=Path, required=True, help="the study's secret")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the index")
+    parser.add_argument("--workers", type=int, default=os.cpu_count(), help="processes")
+    return parser
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Write series.tsv, attributes.json, identifiers.tsv, skipped.tsv and one list of files a series."""
+    args = parser().parse_args(argv)
+    key = load_or_make_key(args.key)
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        bar = progress.add_task("Reading headers", total=None)
+        by_uid, skipped = index(
+            args.input, args.workers, lambda done, total: progress.update(bar, completed=done, total=total)
+        )
+    if not by_uid and not any(one.held for one in skipped):
+        raise EffaceError(
+            "the input", expected="DICOM files", found=f"{len(skipped)} files, none of them DICOM"
+        )
+
+    found = dict(sorted((pseudonym(key, "series", uid), one) for uid, one in by_uid.items()))
+    lists = private_folder(args.out / "files")
+    for name, one in found.items():
+        with replacing(lists / f"{name}.txt") as beside:
+            beside.write_text("".join(f"{path}\n" for path in sorted(one.paths)), "utf-8", "surrogateescape")
+    write_json(args.out / "attributes.json", {name: one.attributes for name, one in found.items()})
+    rows = [
+        {"series": name, "files": len(one.paths)}
+        | {keyword: "|".join(one.attributes.get(keyword, ())) for keyword in OVERVIEW}
+        for name, one in found.items()
+    ]
+    rows_identifiers = (
+        {"series": name, **found_value._asdict()}
+        for name, one in found.items()
+        for found_value in looked_for(one)
+    )
+    write_tsv(args.out / "identifiers.tsv", rows_identifiers, COLUMNS)
+    rows_skipped = [{"path": one.path, "reason": one.reason, "held": "yes" * one.held} for one in skipped]
+    write_tsv(args.out / "skipped.tsv", rows_skipped, ("path", "reason", "held"))
+    write_tsv(args.out / "series.tsv", rows, ("series", "files", *OVERVIEW))
+
+
+if __name__ == "__main__":
+    sys.exit(guarded(main))

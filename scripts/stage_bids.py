@@ -1,0 +1,60 @@
+"""Gather what is proved and defaced into a BIDS dataset, and say of every series what became of it."""
+
+import argparse
+import collections
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+from efface.bids import OUTCOME, Outcome, outcome, stage
+from efface.errors import guarded
+from efface.files import sha256
+from efface.tables import read_json, read_tsv, write_tsv
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--work", type=Path, required=True, help="folder with plan, proof, check and defaced")
+    parser.add_argument(
+        "--dataset", type=json.loads, required=True, help="the dataset's description, in JSON"
+    )
+    parser.add_argument("--participants-columns", nargs="*", default=[], help="columns of participants.tsv")
+    parser.add_argument("--bids", type=Path, required=True, help="folder of the dataset")
+    parser.add_argument("--outcome", type=Path, required=True, help="table of what became of every series")
+    parser.add_argument(
+        "--manifest", type=Path, required=True, help="table of the staged files with their digests"
+    )
+    return parser
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Write the dataset and the outcome."""
+    args = parser().parse_args(argv)
+    outcomes, images = [], []
+    for row in read_tsv(args.work / "plan" / "images.tsv"):
+        name = row["image"]
+        proof = read_json(args.work / "proof" / f"{name}.json") if name else None
+        check = read_json(args.work / "check" / f"{name}.json") if name else None
+        outcomes.append(outcome(row, proof, check))
+        if outcomes[-1].decision == "release":
+            volume = args.work / "defaced" / f"{name}.nii.gz"
+            sidecar = args.work / "nifti" / f"{name}.json"
+            record = read_json(args.work / "plan" / "images" / f"{name}.json")
+            images.append(record | {"volume": volume, "sidecar": sidecar})
+    # Files that no header could be read of may belong to any series: they are held as a group, by reason.
+    skipped = (row["reason"] for row in read_tsv(args.work / "index" / "skipped.tsv") if row["held"])
+    for reason, files in sorted(collections.Counter(skipped).items()):
+        outcomes.append(Outcome("", "", str(files), "", "held", f"{reason} (see work/index/skipped.tsv)"))
+
+    participants = read_tsv(args.work / "plan" / "participants.tsv")
+    stage(args.bids, images, participants, args.participants_columns, args.dataset)
+    files = sorted(path for path in args.bids.rglob("*") if path.is_file())
+    rows = [{"path": path.relative_to(args.bids).as_posix(), "sha256": sha256(path)} for path in files]
+    write_tsv(args.manifest, rows, ("path", "sha256"))
+    write_tsv(args.outcome, map(asdict, outcomes), OUTCOME)
+
+
+if __name__ == "__main__":
+    sys.exit(guarded(main))

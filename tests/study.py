@@ -1,0 +1,75 @@
+"""A copy of the workflow that tests may edit, and how they start it."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from conftest import REPOSITORY
+
+PARTS = ("Snakefile", "config.yaml", "workflow", "scripts", "envs", "profiles")
+
+
+@dataclass
+class Result:
+    """Exit code and everything that was said."""
+
+    code: int
+    said: str
+
+    @property
+    def rules(self) -> list[str]:
+        """The rules that Snakemake ran, or would run, a line for each job."""
+        return re.findall(r"^(?:local)?(?:rule|checkpoint) (\w+):", self.said, re.MULTILINE)
+
+
+@dataclass
+class Workflow:
+    """A copy of the repository's workflow below `folder`."""
+
+    folder: Path
+
+    @classmethod
+    def copied(cls, folder: Path) -> "Workflow":
+        """Return a fresh copy."""
+        for part in PARTS:
+            source = REPOSITORY / part
+            ignored = shutil.ignore_patterns("__pycache__")
+            copy = shutil.copytree if source.is_dir() else shutil.copyfile
+            copy(source, folder / part, **({"ignore": ignored} if source.is_dir() else {}))
+        return cls(folder)
+
+    def efface(self, *arguments: object, **options: object) -> Result:
+        """Run the command `efface`."""
+        start = "import sys; from efface.cli import main; sys.exit(main())"
+        return self._run([sys.executable, "-c", start, *arguments], **options)
+
+    def snakemake(self, *arguments: object, **options: object) -> Result:
+        """Run Snakemake on the copy's Snakefile."""
+        snakefile = self.folder / "Snakefile"
+        return self._run([sys.executable, "-m", "snakemake", "-s", snakefile, *arguments], **options)
+
+    def _run(self, command: list, cwd: Path | None = None, **environment: str) -> Result:
+        paths = {"PYTHONPATH": str(self.folder / "scripts")}
+        done = subprocess.run(
+            [str(part) for part in command],
+            cwd=cwd or self.folder,
+            env=os.environ | paths | environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=900,
+        )
+        return Result(done.returncode, done.stdout)
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    """Return the bytes of every file below a folder."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }

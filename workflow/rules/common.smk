@@ -1,0 +1,107 @@
+"""The checked configuration and the helpers of all rule files. No rules here."""
+
+import ast
+import json
+import os
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+REPOSITORY = Path(workflow.basedir)
+SCRIPTS = REPOSITORY / "scripts"
+WORKFLOW = REPOSITORY / "workflow"
+ENVIRONMENT = str(REPOSITORY / "envs" / "efface.yaml")
+
+sys.path.insert(0, str(SCRIPTS))
+
+from efface.errors import EffaceError
+from efface.files import private_folder
+from efface.settings import settings as checked
+from efface.tables import read_tsv
+
+try:
+    settings = checked(config)
+except EffaceError as error:
+    raise WorkflowError(str(error)) from None
+
+# Everything in the work folder is readable by its owner only; publishing sets the release's modes itself.
+os.umask(0o077)
+private_folder(settings.work)
+# The input's path may hold a name: steps get it from the environment, where no log, report or cluster shows it.
+# The controller's own programs come first in PATH so that an environment need not be activated.
+os.environ |= {
+    "EFFACE_INPUT": str(Path(settings.input).resolve()),
+    "PATH": f"{Path(sys.executable).parent}:{os.getenv('PATH', os.defpath)}",
+}
+
+
+def step(name):
+    """Return the inputs of a step: its program and every module of the library that it imports."""
+    program = SCRIPTS / f"{name}.py"
+    return {
+        "script": str(program),
+        "modules": sorted(map(str, imported(program) - {program})),
+    }
+
+
+def imported(program):
+    """Return the file of a program and those of its own modules that it imports, directly or not."""
+    found, waiting = set(), [program]
+    while waiting:
+        source = waiting.pop()
+        if source in found:
+            continue
+        found.add(source)
+        for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.level == 0:
+                names = [
+                    node.module,
+                    *(f"{node.module}.{alias.name}" for alias in node.names),
+                ]
+            elif isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            else:
+                continue
+            for name in names:
+                stem = SCRIPTS.joinpath(*name.split("."))
+                candidates = (stem.with_suffix(".py"), stem / "__init__.py")
+                waiting += [path for path in candidates if path.is_file()]
+    return found
+
+
+def folder_of(name):
+    """Return a params function: the folder that the output or input of this name lies in."""
+
+    def folder(wildcards, input, output):
+        files = output.get(name) or input.get(name)
+        return str(Path(files if isinstance(files, str) else files[0]).parent)
+
+    return folder
+
+
+def planned(wildcards):
+    """Return the plan's rows, once there is a plan."""
+    return read_tsv(checkpoints.plan_images.get().output.images)
+
+
+def series_files(wildcards):
+    """Return the list of files of the series that an image comes from."""
+    series = {row["image"]: row["series"] for row in planned(wildcards)}[
+        wildcards.image
+    ]
+    return f"{settings.work}/index/files/{series}.txt"
+
+
+def of_images(pattern):
+    """Return an input function: the pattern for every image of the plan."""
+    return lambda wildcards: [
+        pattern.format(image=row["image"]) for row in planned(wildcards) if row["image"]
+    ]
+
+
+def published(wildcards):
+    """Return what publishing makes, or nothing when no image may be released."""
+    outcome = read_tsv(checkpoints.stage_bids.get().output.outcome)
+    released = any(row["decision"] == "release" for row in outcome)
+    return [f"{settings.release}/MANIFEST.tsv"] if released else []

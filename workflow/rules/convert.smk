@@ -1,0 +1,34 @@
+"""From the files of a series to a volume with its sidecar, and the proof that it is right.
+
+Needs   WORK/plan/images/IMAGE.json, the list of the series' files, the sidecar policy
+Gives   WORK/nifti/IMAGE.nii.gz (temporary) and .json, WORK/proof/IMAGE.json; both images empty when held
+"""
+
+
+rule convert_series:
+    """Convert one series, write its sidecar and prove the voxels."""
+    input:
+        **step("convert_series"),
+        plan=f"{WORK}/plan/images/{{image}}.json",
+        files=series_files,
+        policy=settings.policy,
+    output:
+        image=temp(f"{WORK}/nifti/{{image}}.nii.gz"),
+        sidecar=f"{WORK}/nifti/{{image}}.json",
+        proof=f"{WORK}/proof/{{image}}.json",
+    log:
+        f"{WORK}/logs/convert_series/{{image}}.log",
+    benchmark:
+        f"{WORK}/benchmarks/convert_series/{{image}}.tsv"
+    group:
+        "image"
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=lambda wildcards, attempt: 3000 * attempt,
+        runtime=60,
+    shell:
+        "python {input.script:q}"
+        ' --plan {input.plan:q} --files {input.files:q} --input "$EFFACE_INPUT" --policy {input.policy:q}'
+        " --out {output.image:q} --sidecar {output.sidecar:q} --proof {output.proof:q}"
+        " 2> {log:q}"

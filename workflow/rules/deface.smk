@@ -1,0 +1,40 @@
+"""From a proved volume to a defaced one with its measures.
+
+Needs   WORK/nifti/IMAGE.nii.gz and .json, WORK/proof/IMAGE.json, workflow/atlas
+Gives   WORK/defaced/IMAGE.nii.gz, WORK/mask/IMAGE.nii.gz, WORK/check/IMAGE.json and pictures; empty images when held
+"""
+
+
+rule deface_image:
+    """Register, mask, blank, measure and picture one image."""
+    input:
+        **step("deface_image"),
+        image=f"{WORK}/nifti/{{image}}.nii.gz",
+        sidecar=f"{WORK}/nifti/{{image}}.json",
+        proof=f"{WORK}/proof/{{image}}.json",
+        atlas=sorted(map(str, WORKFLOW.glob("atlas/*.nii.gz"))),
+    output:
+        image=f"{WORK}/defaced/{{image}}.nii.gz",
+        mask=f"{WORK}/mask/{{image}}.nii.gz",
+        check=f"{WORK}/check/{{image}}.json",
+        picture=f"{WORK}/check/{{image}}.png",
+        release_picture=f"{WORK}/check/{{image}}_release.png",
+    log:
+        f"{WORK}/logs/deface_image/{{image}}.log",
+    benchmark:
+        f"{WORK}/benchmarks/deface_image/{{image}}.tsv"
+    group:
+        "image"
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=60,
+    params:
+        atlas=folder_of("atlas"),
+    shell:
+        "python {input.script:q}"
+        " --image {input.image:q} --sidecar {input.sidecar:q} --proof {input.proof:q} --atlas {params.atlas:q}"
+        " --out {output.image:q} --mask {output.mask:q} --check {output.check:q}"
+        " --picture {output.picture:q} --release-picture {output.release_picture:q}"
+        " 2> {log:q}"
