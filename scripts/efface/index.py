@@ -183,7 +183,6 @@ def _header(path: Path) -> Dataset | str:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # they quote values
                 header = pydicom.dcmread(stream, stop_before_pixels=True, force=bare)
-                list(header)
         except (InvalidDicomError, EOFError, ValueError, OSError, KeyError, NotImplementedError):
             return "damaged or truncated DICOM file: copy it again or remove it"
     if str(getattr(header.file_meta, "MediaStorageSOPClassUID", "")) == _DICOMDIR:

@@ -1,0 +1,54 @@
+"""Convert one series to one image with its sidecar, and prove it; what cannot be proved is held."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from efface import nifti, policy, proof, sidecar, tables
+from efface.convert import convert_series
+from efface.errors import Held, guarded
+from efface.files import replacing
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command line of the step."""
+    line = argparse.ArgumentParser(description=__doc__)
+    line.add_argument("--plan", type=Path, required=True, help="what the image is to be (JSON)")
+    line.add_argument("--files", type=Path, required=True, help="the series' files, one path a line")
+    line.add_argument("--input", type=Path, required=True, help="the folder that those paths are relative to")
+    line.add_argument("--policy", type=Path, required=True, help="what a sidecar may say (YAML)")
+    line.add_argument("--out", type=Path, required=True, help="the image to write (.nii.gz); empty when held")
+    line.add_argument(
+        "--sidecar", type=Path, required=True, help="its sidecar to write (JSON); empty when held"
+    )
+    line.add_argument("--proof", type=Path, required=True, help="the verdict to write (JSON)")
+    return line
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the step: exit code 0, also when the image is held."""
+    args = parser().parse_args(argv)
+    plan, rules = tables.read_json(args.plan), policy.load(args.policy)
+    listed = args.files.read_text(encoding="utf-8", errors="surrogateescape")
+    files = [args.input / name for name in listed.split("\n") if name]
+    try:
+        conversion = convert_series(files, plan, rules.keywords)
+        description = sidecar.describe(conversion, plan, rules)
+        nifti.write(args.out, conversion.voxels, conversion.header(), level=1)
+        engine = conversion.engine
+        del conversion
+        verdict = {**proof.prove(files, args.out, tuple(plan.get("accept", ()))), "engine": engine}
+    except Held as held:
+        verdict = {"decision": "held", "reasons": [str(held)]}
+    if verdict["decision"] == "proved":
+        tables.write_json(args.sidecar, description)
+    else:
+        for path in (args.out, args.sidecar):
+            with replacing(path) as beside:
+                beside.touch()
+    tables.write_json(args.proof, verdict)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(guarded(main))

@@ -1,0 +1,163 @@
+"""The sidecar of one image: only what the policy allows, read by full path, in BIDS's units."""
+
+import pydicom
+
+from efface.convert import Conversion
+from efface.dicom import frame_value, numbers
+from efface.errors import Held
+from efface.policy import Key, Policy
+
+# DICOM PS3.16 CID 7050.
+_METHODS = {
+    "113100": "Basic Application Confidentiality Profile",
+    "113101": "Clean Pixel Data Option",
+    "113102": "Clean Recognizable Visual Features Option",
+    "113103": "Clean Graphics Option",
+    "113104": "Clean Structured Content Option",
+    "113105": "Clean Descriptors Option",
+    "113106": "Retain Longitudinal Temporal Information Full Dates Option",
+    "113107": "Retain Longitudinal Temporal Information Modified Dates Option",
+    "113108": "Retain Patient Characteristics Option",
+    "113109": "Retain Device Identity Option",
+    "113110": "Retain UIDs Option",
+    "113111": "Retain Safe Private Option",
+}
+# What BIDS 1.11 requires of a sidecar, by suffix.
+_REQUIRED = {
+    "bold": ("RepetitionTime", "TaskName"),
+    "phasediff": ("EchoTime1", "EchoTime2"),
+    "phase1": ("EchoTime",),
+    "phase2": ("EchoTime",),
+    "fieldmap": ("Units",),
+    "epi": ("PhaseEncodingDirection", "TotalReadoutTime"),
+    "asl": (
+        "MagneticFieldStrength",
+        "MRAcquisitionType",
+        "EchoTime",
+        "RepetitionTimePreparation",
+        "ArterialSpinLabelingType",
+        "PostLabelingDelay",
+        "BackgroundSuppression",
+        "M0Type",
+        "TotalAcquiredPairs",
+    ),
+    "pet": (
+        "TracerName",
+        "TracerRadionuclide",
+        "InjectedRadioactivity",
+        "InjectedRadioactivityUnits",
+        "InjectedMass",
+        "InjectedMassUnits",
+        "SpecificRadioactivity",
+        "SpecificRadioactivityUnits",
+        "ModeOfAdministration",
+        "TimeZero",
+        "ScanStart",
+        "InjectionStart",
+        "FrameTimesStart",
+        "FrameDuration",
+        "AcquisitionMode",
+        "ImageDecayCorrected",
+        "ImageDecayCorrectionTime",
+        "ReconMethodName",
+        "ReconMethodParameterLabels",
+        "ReconFilterType",
+        "AttenuationCorrection",
+        "Manufacturer",
+        "ManufacturersModelName",
+        "Units",
+    ),
+}
+
+
+def describe(conversion: Conversion, plan: dict, policy: Policy) -> dict[str, object]:
+    """Return the sidecar's content.
+
+    Parameters
+    ----------
+    plan : dict
+        `suffix` says what is required; `metadata` (the configuration's own values) is merged last.
+
+    Raises
+    ------
+    Held
+        When BIDS requires what neither the headers nor the configuration give.
+    """
+    modality = conversion.headers[0].get("Modality")
+    computed = _computed(conversion, plan)
+    sidecar: dict[str, object] = {}
+    for key in policy.keys:
+        if modality not in key.modalities:
+            continue
+        if key.name in computed:
+            shown = computed[key.name]
+        elif key.type == "numbers" and conversion.voxels.ndim == 4:
+            shown = None  # one number for each volume, and headers hold one for each frame
+        else:
+            shown = _published(_one_value(conversion.headers, key), key)
+        if shown is not None:
+            sidecar[key.name] = shown
+    sidecar["DeidentificationMethod"] = [_METHODS[code] for code in policy.deidentification]
+    sidecar["DeidentificationMethodCodeSequence"] = [
+        {"CodeValue": code, "CodingSchemeDesignator": "DCM", "CodeMeaning": _METHODS[code]}
+        for code in policy.deidentification
+    ]
+    sidecar |= plan.get("metadata", {})
+    if absent := [name for name in _REQUIRED.get(plan.get("suffix"), ()) if name not in sidecar]:
+        raise Held(
+            f"BIDS requires {', '.join(absent)} for {plan['suffix']}",
+            found="neither header nor configuration with it",
+            todo="give it in the configuration's metadata",
+        )
+    return sidecar
+
+
+def _computed(conversion: Conversion, plan: dict) -> dict[str, object]:
+    """Return what the conversion knows better than one attribute, in BIDS's units."""
+    if plan.get("suffix") != "bold":
+        return {}
+    # BIDS: RepetitionTime equals pixdim[4].
+    return {
+        "RepetitionTime": conversion.repetition_time_s or None,
+        "SliceTiming": conversion.slice_times_s or None,
+    }
+
+
+def _one_value(headers: list[pydicom.Dataset], key: Key) -> object:
+    """Return the value that all frames share, None when there is none or they differ."""
+    for path in key.sources:
+        found = {
+            _plain(frame_value(header, path, n)) for header in headers for n in _frame_numbers(header, path)
+        }
+        if found - {None}:
+            return found.pop() if len(found) == 1 else None
+    return None
+
+
+def _frame_numbers(header: pydicom.Dataset, path: str) -> range:
+    many = "." in path and header.get("PerFrameFunctionalGroupsSequence")
+    return range(len(many) if many else 1)
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, pydicom.multival.MultiValue):
+        return tuple(map(str, value))
+    return None if value is None else str(value)
+
+
+def _published(value: object, key: Key) -> object:
+    """Return what may be shown of a value, None when any part of it may not."""
+    if value is None:
+        return None
+    several = list(value) if isinstance(value, (tuple, list)) else [value]
+    if key.type in ("text", "texts"):
+        parts = [key.text(part) for part in several]
+    else:
+        parts = [key.number(part) for part in numbers(several)]
+    if not parts or None in parts:
+        return None
+    if key.type == "numbers":
+        return parts
+    if len(parts) == 1:
+        return parts[0]
+    return parts if key.type == "texts" else None
