@@ -11,7 +11,7 @@ from efface import tables
 from efface.errors import UsageError, guarded
 from efface.files import replacing
 
-ATLAS = Path(__file__).resolve().parents[1] / "workflow" / "atlas" / "template.nii.gz"
+ATLAS = Path(__file__).resolve().parents[1] / "workflow" / "atlas"
 CONFIG = """\
 # The demo's configuration; input, release and work folder are given on the command line.
 dataset:

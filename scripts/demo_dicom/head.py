@@ -45,41 +45,55 @@ class Head:
     epi: np.ndarray
 
 
-def load(path: Path | str) -> np.ndarray:
-    """Return the atlas's head on the canvas: `SHAPE` float32, about 1000 in bright fat, 0 outside."""
+@dataclass(frozen=True)
+class Atlas:
+    """The atlas on the canvas, both `SHAPE`: `template`, float32, about 1000 in bright fat; `brain`, bool."""
+
+    template: np.ndarray
+    brain: np.ndarray
+
+
+def load(folder: Path | str) -> Atlas:
+    """Return the atlas in a folder, 0 outside of what it shows."""
+    template, brain = (_on_canvas(Path(folder, f"{name}.nii.gz")) for name in ("template", "brain"))
+    return Atlas(
+        template * (1000 / np.percentile(template[template > 0.1 * template.max()], 99)), brain > 0.5
+    )
+
+
+def _on_canvas(path: Path) -> np.ndarray:
     image = nib.load(path)
-    voxels = np.asarray(image.dataobj, np.float32)
-    atlas_from_canvas = np.linalg.inv(image.affine) @ WORLD_FROM_CANVAS
-    canvas = ndimage.affine_transform(voxels, atlas_from_canvas, output_shape=SHAPE, order=1)
-    return canvas * (1000 / np.percentile(canvas[canvas > 0.1 * canvas.max()], 99))
+    image_from_canvas = np.linalg.inv(image.affine) @ WORLD_FROM_CANVAS
+    return ndimage.affine_transform(
+        np.asarray(image.dataobj, np.float32), image_from_canvas, output_shape=SHAPE, order=1
+    )
 
 
-def make(atlas: np.ndarray, face: Face) -> Head:
-    """Return the head of one person.
-
-    Parameters
-    ----------
-    atlas : `SHAPE` float32 array from `load`
-    """
-    solid = _solid(atlas)
+def make(atlas: Atlas, face: Face) -> Head:
+    """Return the head of one person."""
+    template = atlas.template
+    solid = _solid(template)
     shaped = _sculpted(solid, face)
     rim = 1 - ndimage.gaussian_filter(shaped, 2)
     # New flesh: muscle under brighter fat. Old flesh is sharpened, because the atlas is an average of many.
     flesh = 420 + 700 * rim
-    sharp = atlas + 0.7 * (atlas - ndimage.gaussian_filter(atlas, 1.0))
+    sharp = template + 0.7 * (template - ndimage.gaussian_filter(template, 1.0))
     t1 = np.where(solid > 0.5, sharp, flesh) * shaped
-    brain = _brain(atlas, solid)
+    # The average has washed out the skull, which is dark in every contrast and parts the brain from the rest.
+    brain = ndimage.binary_erosion(atlas.brain)
+    skull = ndimage.binary_dilation(brain, iterations=3) & ~brain
+    t1 *= 1 - 0.9 * ndimage.gaussian_filter(skull.astype(np.float32), 0.5)
     t2 = np.interp(t1, [0, 80, 250, 420, 600, 1000], [0, 90, 160, 230, 420, 760])
     t2 = np.where(brain, np.interp(t1, [150, 380, 560, 720, 1000], [1000, 860, 560, 420, 350]), t2)
     for side in (-1, 1):
         t2 = np.maximum(t2, 950 * _ellipsoid((side * 31, 73, -30), (11, 11, 11), _axes()))
     t2 *= shaped
-    # Echo-planar images see fat only faintly (it is suppressed) and lose signal over sinuses and ear canals.
-    epi = np.where(brain, 0.8 * t2 + 250, 0.16 * t2)
+    # Echo-planar images see fat less (it is suppressed) and lose signal over sinuses and ear canals.
+    epi = np.where(brain, 0.8 * t2 + 250, 0.7 * t2)
     for centre, radius in (((0, 62, -28), 26), ((-62, -8, -44), 16), ((62, -8, -44), 16)):
         x, y, z = _axes()
         distance2 = (x - centre[0]) ** 2 + (y - centre[1]) ** 2 + (z - centre[2]) ** 2
-        epi = epi * (1 - 0.9 * np.exp(-0.5 * distance2 / radius**2))
+        epi = epi * (1 - 0.6 * np.exp(-0.5 * distance2 / radius**2))
     epi = ndimage.gaussian_filter(epi, 0.9)
     where = _bent(face)
     return Head(*(ndimage.map_coordinates(v.astype(np.float32), where, order=1) for v in (t1, t2, epi)))
@@ -122,30 +136,18 @@ def _ellipsoid(centre, half_axes, axes) -> np.ndarray:
     return np.clip(0.5 - (radius - 1) * min(half_axes) / SPACING_MM, 0, 1).astype(np.float32)
 
 
-def _solid(atlas: np.ndarray) -> np.ndarray:
+def _solid(template: np.ndarray) -> np.ndarray:
     """Return the head without holes and without the ghosts in the air: 0 to 1.
 
     The average of many scans carries faint goggles and fixations in front of the face; opening takes them.
     """
-    flesh = ndimage.binary_opening(atlas > 190, iterations=2)
+    flesh = ndimage.binary_opening(template > 190, iterations=2)
     parts, _ = ndimage.label(flesh)
     flesh = parts == 1 + np.argmax(np.bincount(parts.ravel())[1:])
     whole = ndimage.binary_closing(np.pad(flesh, 6), iterations=5)[6:-6, 6:-6, 6:-6]
     for k in range(whole.shape[2]):
         whole[:, :, k] = ndimage.binary_fill_holes(whole[:, :, k])
     return ndimage.gaussian_filter(whole.astype(np.float32), 0.8)
-
-
-def _brain(atlas: np.ndarray, solid: np.ndarray) -> np.ndarray:
-    """Return where the brain is, ventricles included: bool."""
-    _, y, z = _axes()
-    above_base = z > -58 + 0.2 * y
-    # Scalp and skull together are about 12 mm thick.
-    inside = (atlas > 330) & above_base & ndimage.binary_erosion(solid > 0.5, iterations=6)
-    core = ndimage.binary_erosion(inside, iterations=2)
-    parts, _ = ndimage.label(core)
-    core = parts == 1 + np.argmax(np.bincount(parts.ravel())[1:])
-    return ndimage.binary_closing(ndimage.binary_dilation(core, iterations=2), iterations=4)
 
 
 def _sculpted(solid: np.ndarray, face: Face) -> np.ndarray:

@@ -42,7 +42,7 @@ def scans(person: Person, visit: int, subject: head.Head) -> list[Scan]:
     # Columns run from front to back and rows downwards in sagittal slices; right to left in axial ones.
     sagittal = _grid((168, 168, 124), (1.4, 1.4, 1.5), sagittal_axes, (0, 10, -1))
     axial = _grid((256, 256, 32), (0.9, 0.9, 5.5), axial_axes, (0, 0, 20))
-    echo_planar = _grid((64, 64, 20), (3.6, 3.6, 5.0), axial_axes, (0, 0, 12))
+    echo_planar = _grid((64, 64, 24), (3.6, 3.6, 5.0), axial_axes, (0, 0, 18))
 
     scouts = []
     for axes in (axial_axes, sagittal_axes, coronal_axes):
@@ -52,7 +52,7 @@ def scans(person: Person, visit: int, subject: head.Head) -> list[Scan]:
     t2w = _slices(scanned(subject.t2, (256, 256, 32), axial, 16), axial)
     bold = []
     for volume in range(_ECHO_PLANAR_VOLUMES):
-        still = scanned(subject.epi * np.float32(1 + 0.004 * volume), (64, 64, 20), echo_planar, 9)
+        still = scanned(subject.epi * np.float32(1 + 0.004 * volume), (64, 64, 24), echo_planar, 9)
         ghost = 0.03 * np.roll(
             still, 32, axis=1
         )  # the Nyquist ghost lies half a field away in phase direction

@@ -122,7 +122,12 @@ def _deface(args: argparse.Namespace) -> int:
 
     started = time.perf_counter()
     check = deface_file(
-        args.image, args.out, modality=args.modality, mask_path=args.mask, picture_path=args.picture
+        args.image,
+        args.out,
+        atlas_folder=WORKFLOW / "atlas",
+        modality=args.modality,
+        mask_path=args.mask,
+        picture_path=args.picture,
     )
     if args.report:
         write_json(args.report, check | {"seconds": round(time.perf_counter() - started, 2)})
@@ -145,7 +150,8 @@ def _audit(args: argparse.Namespace) -> int:
         print(json.dumps(findings, indent=2, ensure_ascii=False))
     else:
         for one in findings:
-            print(f"{one['severity']}: {one['file']}: {one['what']} ({one['check']}); {one['advice']}")
+            place = f"{one['file']}, {one['where']}" if one["where"] else one["file"]
+            print(f"{one['severity']}: {place}: {one['what']} ({one['check']}); {one['advice']}")
         print(f"{len(findings)} findings")
     return REFUSED if findings else 0
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from pydicom.datadict import keyword_for_tag
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.tag import BaseTag
@@ -36,8 +37,8 @@ _DEVICE = re.compile(r"Serial|Station|DetectorID|PlateID|CassetteID|Gantry|Devic
 _TECHNICAL = frozenset(
     [
         *("Manufacturer", "ManufacturerModelName", "SequenceName", "PulseSequenceName", "ConvolutionKernel"),
-        *("CodeValue", "CodeMeaning", "CodingSchemeDesignator", "CodingSchemeVersion", "CodingSchemeName"),
-        *("ContextIdentifier", "MappingResource", "MappingResourceName", "SpecificCharacterSet"),
+        *("CodingSchemeDesignator", "CodingSchemeVersion", "CodingSchemeName", "ContextIdentifier"),
+        *("MappingResource", "MappingResourceName", "SpecificCharacterSet"),
         *("TimezoneOffsetFromUTC", "Radiopharmaceutical", "ReconstructionMethod", "ReconstructionAlgorithm"),
         *(
             "FilterType",
@@ -49,6 +50,11 @@ _TECHNICAL = frozenset(
         ),
         *("DimensionDescriptionLabel", "DimensionOrganizationType", "DecayCorrection", "Units", "FrameType"),
     ]
+)
+# Terms of these coding schemes (PS3.16 8) are the world's; a hospital's own codes name its people and places.
+_CODE = frozenset(["CodeValue", "LongCodeValue", "CodeMeaning"])
+_COMMON_SCHEMES = frozenset(
+    ["DCM", "SRT", "SCT", "SNM3", "UCUM", "LN", "FMA", "UMLS", "NCIt", "RADLEX", "MDC", "ICD10"]
 )
 # Digits and signs alone in a private element are a measurement, unless long enough for a record number.
 _SHORTEST = {"name": 2, "id": 3, "place": 4, "device": 4, "text": 4, "private": 6}
@@ -93,7 +99,10 @@ def path_identifiers(relative_path: str) -> set[Identifier]:
 
 
 def _elements(dataset: Dataset, tags: Iterable[BaseTag]) -> Iterator[DataElement]:
+    common_code = str(dataset.get("CodingSchemeDesignator", "")) in _COMMON_SCHEMES
     for tag in list(tags):
+        if common_code and keyword_for_tag(tag) in _CODE:
+            continue
         raw = dataset.get_item(tag).value
         try:
             element = dataset[tag]
@@ -144,8 +153,8 @@ def _kind(element: DataElement, attribute: str, value: str, private: bool) -> st
     if vr in ("UN", "OB"):
         return "private" if private and not _MEASUREMENT.fullmatch(value) else None
     if private and vr in ("IS", "DS"):
-        return "private" if value.isdigit() and len(value) >= 8 else None
-    if vr not in _TEXT_VR:
+        return "private" if len(re.sub(r"\D", "", value)) >= 8 else None
+    if vr not in _TEXT_VR and not (private and vr == "CS"):
         return None
     if private:
         return None if _MEASUREMENT.fullmatch(value) and len(value) < 8 else "private"

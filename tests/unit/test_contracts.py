@@ -15,7 +15,7 @@ RULES = sorted((REPOSITORY / "workflow" / "rules").glob("*.smk"))
 BASE = {"errors", "files", "tables", "grid", "nifti", "schema", "settings"}
 READERS = {"atlas", "dicom", "classify", "naming", "policy", "dates", "identity", "identifiers", "index"}
 MAKERS = {"plan", "convert", "sidecar", "register", "facemask", "deface", "bids", "publish"}
-JUDGES = {"claims", "proof", "measure", "picture", "audit", "report", "review"}
+JUDGES = {"claims", "proof", "measure", "picture", "audit", "evidence", "report", "review"}
 GLUE = {"cli", "run", "provenance"}
 MAY_IMPORT = {
     "base": BASE,
@@ -68,7 +68,9 @@ def test_imports_run_down_only_and_judges_know_no_maker(layer):
 
 def test_the_proof_shares_not_even_a_reader_with_the_conversion():
     for name in ("proof", "claims"):
-        wanted = {used.split(".")[1] for used in imports(LIBRARY / f"{name}.py") if used.startswith("efface.")}
+        wanted = {
+            used.split(".")[1] for used in imports(LIBRARY / f"{name}.py") if used.startswith("efface.")
+        }
         assert wanted <= BASE | {"claims"}
 
 

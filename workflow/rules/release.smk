@@ -53,6 +53,7 @@ rule audit_release:
         outcome=rules.stage_bids.output.outcome,
         identifiers=rules.index_series.output.identifiers,
         policy=settings.policy,
+        validator=str(WORKFLOW / "schemas" / "bids-validator.json"),
         checks=of_images(f"{WORK}/check/{{image}}.json"),
     output:
         f"{WORK}/audit/findings.tsv",
@@ -96,7 +97,7 @@ rule publish_release:
     shell:
         "python {input.script:q}"
         " --bids {params.bids:q} --findings {input.findings:q} --outcome {input.outcome:q}"
-        " --release {params.release:q} --record {params.record:q} 2> {log:q}"
+        " --staged {input.staged:q} --release {params.release:q} --record {params.record:q} 2> {log:q}"
 
 
 rule write_report:
@@ -109,6 +110,7 @@ rule write_report:
         proofs=of_images(f"{WORK}/proof/{{image}}.json"),
         checks=of_images(f"{WORK}/check/{{image}}.json"),
         pictures=of_images(f"{WORK}/check/{{image}}.png"),
+        templates=sorted(map(str, WORKFLOW.glob("templates/*.html"))),
     output:
         private=f"{WORK}/report/index.html",
         public=f"{WORK}/report/release_report.html",

@@ -1,0 +1,52 @@
+"""Search the staged dataset for everything that identifies, and write what is found as a table."""
+
+import argparse
+import sys
+from pathlib import Path
+
+import yaml
+
+from efface.audit import COLUMNS, audit
+from efface.errors import EffaceError, guarded
+from efface.tables import read_json, read_tsv, write_tsv
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--bids", type=Path, required=True, help="the staged dataset")
+    parser.add_argument("--identifiers", type=Path, required=True, help="table of values not to be found")
+    parser.add_argument("--policy", type=Path, required=True, help="allow-list of sidecar keys, YAML")
+    parser.add_argument("--plan", type=Path, help="folder of the plan's records, IMAGE.json each")
+    parser.add_argument("--checks", type=Path, required=True, help="folder of the measures, IMAGE.json each")
+    parser.add_argument("--outcome", type=Path, required=True, help="table of what became of every series")
+    parser.add_argument("--findings", type=Path, required=True, help="the table to write")
+    return parser
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Write the findings, blocking ones first."""
+    args = parser().parse_args(argv)
+    outcome = read_tsv(args.outcome, ("image", "decision"))
+    findings = audit(
+        args.bids,
+        read_tsv(args.identifiers, ("kind", "attribute", "value")),
+        policy=_policy(args.policy, args.plan),
+        checks=args.checks,
+        released={row["image"] for row in outcome if row["decision"] == "release"},
+    )
+    write_tsv(args.findings, (finding._asdict() for finding in findings), COLUMNS)
+
+
+def _policy(path: Path, plan: Path | None) -> dict[str, dict]:
+    keys = (yaml.safe_load(path.read_text(encoding="utf-8")) or {}).get("keys")
+    if not isinstance(keys, dict) or not keys:
+        raise EffaceError(f"policy {path.name}", expected="keys, each with a reason", found="none")
+    # What the configuration says of an image is the user's own word: any value, but still searched.
+    records = [read_json(record) for record in sorted(plan.glob("*.json"))] if plan else []
+    own = {key: {} for record in records for key in record.get("metadata", {})}
+    return keys | {"TaskName": {}} | own
+
+
+if __name__ == "__main__":
+    sys.exit(guarded(main))

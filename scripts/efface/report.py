@@ -1,0 +1,125 @@
+"""Two pages: a private one for whoever decides, which shows faces, and a public one, which does not."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import jinja2
+
+from efface import __version__
+from efface.evidence import Image
+
+_TEMPLATES = Path(__file__).parents[2] / "workflow" / "templates"
+_LIBRARIES = ("dicom2nifti", "pydicom", "nibabel", "numpy", "scipy", "SimpleITK", "bids-validator-deno")
+_DECISIONS = ("release", "held", "dropped")
+
+
+def private_page(
+    outcome: Sequence[Mapping[str, str]],
+    findings: Sequence[Mapping[str, str]],
+    shown: Sequence[Image],
+    release: str,
+) -> str:
+    """Return the page for whoever decides: every series, every image before and after, every finding."""
+    in_doubt = {image.name for image in shown if image.face_in_doubt}
+    rows = [dict(row) | {"todo": todo(row, row["image"] in in_doubt)} for row in outcome]
+    rows.sort(key=lambda row: (_DECISIONS.index(row["decision"]), row["image"], row["series"]))
+    return _render(
+        "private.html",
+        verdict=verdict(outcome, findings),
+        counts=_counts(outcome),
+        rows=rows,
+        findings=findings,
+        images=shown,
+        release=release,
+    )
+
+
+def public_page(
+    outcome: Sequence[Mapping[str, str]],
+    findings: Sequence[Mapping[str, str]],
+    shown: Sequence[Image],
+    description: Mapping[str, object],
+) -> str:
+    """Return the page to publish: numbers, versions, what sidecars say, defaced pictures, remaining risks.
+
+    It holds no series key, no reason, no path and nothing of an image that is not released.
+    """
+    passed = verdict(outcome, findings)[0] == "released"
+    released = [image for image in shown if image.decision == "release"] if passed else []
+    sidecars = [json.loads(image.sidecar) for image in released if image.sidecar]
+    methods = {
+        (code.get("CodeValue", ""), code.get("CodeMeaning", ""))
+        for sidecar in sidecars
+        for code in sidecar.get("DeidentificationMethodCodeSequence", ())
+    }
+    return _render(
+        "public.html",
+        name=description.get("Name", "Dataset"),
+        bids_version=description.get("BIDSVersion", ""),
+        passed=passed,
+        counts=_counts(outcome),
+        people=len({image.name.split("_")[0] for image in released}),
+        modalities=sorted(Counter(image.name.rsplit("_", 1)[-1] for image in released).items()),
+        images=released,
+        keys=sorted({key for sidecar in sidecars for key in sidecar}),
+        methods=sorted(methods),
+        versions=_versions(),
+    )
+
+
+def verdict(outcome: Sequence[Mapping[str, str]], findings: Sequence[Mapping[str, str]]) -> tuple[str, str]:
+    """Return one word and one sentence: what came of the run."""
+    blocking = sum(row["severity"] != "warn" for row in findings)
+    count = _counts(outcome)
+    if blocking:
+        return (
+            "refused",
+            f"Nothing is published: {blocking} finding{'s' * (blocking != 1)} of the audit must go first.",
+        )
+    if not count["release"]:
+        return "empty", "Nothing is published: no image may be released."
+    images = f"{count['release']} image{'s' * (count['release'] != 1)} released."
+    held = f" {count['held']} held: a person must decide." if count["held"] else ""
+    return "released", f"The audit found nothing that blocks. {images}{held}"
+
+
+def todo(row: Mapping[str, str], face_in_doubt: bool = False) -> str:
+    """Return what a person can do about a row of the outcome."""
+    if row["decision"] == "release":
+        return "look at its picture"
+    if row["decision"] == "dropped":
+        return "nothing: a rule"
+    if not row["series"]:
+        return "put readable files in their place"
+    if face_in_doubt:
+        return "look at its picture; it stays held"
+    return "decide: keep or drop"
+
+
+def _counts(outcome: Sequence[Mapping[str, str]]) -> dict[str, int]:
+    count = Counter(row["decision"] for row in outcome)
+    return {decision: count[decision] for decision in _DECISIONS}
+
+
+def _versions() -> list[tuple[str, str]]:
+    found = [("efface", __version__)]
+    for library in _LIBRARIES:
+        try:
+            found.append((library, version(library)))
+        except PackageNotFoundError:  # a rule's own environment holds only what the rule needs
+            continue
+    return found
+
+
+def _render(template: str, **content: object) -> str:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template(template).render(content)

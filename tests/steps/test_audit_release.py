@@ -1,0 +1,55 @@
+import pytest
+
+import audit_release
+import staged
+from efface.errors import guarded
+from efface.tables import read_tsv, write_json
+
+
+@pytest.fixture
+def run(tmp_path):
+    staged.dataset(tmp_path)
+
+    def run(*more):
+        arguments = {name: tmp_path / f"{name}.tsv" for name in ("identifiers", "outcome", "findings")}
+        arguments |= {
+            "bids": tmp_path / "bids",
+            "policy": tmp_path / "policy.yaml",
+            "checks": tmp_path / "check",
+        }
+        argv = [text for name, value in arguments.items() for text in (f"--{name}", str(value))]
+        code = guarded(lambda: audit_release.main([*argv, *more]))
+        return code, read_tsv(tmp_path / "findings.tsv") if code == 0 else None
+
+    return run
+
+
+def sidecar(tmp_path):
+    return tmp_path / "bids" / staged.FOLDER / f"{staged.IMAGE}.json"
+
+
+def test_clean_dataset_gives_a_table_without_rows(run):
+    assert run() == (0, [])
+
+
+def test_finding_is_no_failure(run, tmp_path):
+    (tmp_path / "bids" / "README.md").write_text(staged.README + "Åkerström\n")
+    code, findings = run()
+    assert code == 0
+    assert [(row["severity"], row["file"], row["where"]) for row in findings] == [
+        ("block", "README.md", "line 5")
+    ]
+    assert "kerstr" not in str(findings)
+
+
+def test_keys_of_the_configuration_need_its_plan(run, tmp_path):
+    write_json(sidecar(tmp_path), {"Modality": "MR", "TracerName": "FDG"})
+    assert [row["where"] for row in run()[1]] == ["key number 2"]
+    write_json(tmp_path / "plan" / f"{staged.IMAGE}.json", {"metadata": {"TracerName": "FDG"}})
+    assert run("--plan", str(tmp_path / "plan")) == (0, [])
+
+
+def test_policy_without_keys_is_refused(run, tmp_path, capsys):
+    (tmp_path / "policy.yaml").write_text("keys: {}\n")
+    assert run()[0] == 1
+    assert "policy policy.yaml: expected keys" in capsys.readouterr().err
