@@ -55,8 +55,8 @@ def main(argv: list[str] | None = None) -> None:
     ]
     rows_identifiers = (
         {"series": name, **found_value._asdict()}
-        for name, one in found.items()
-        for found_value in looked_for(one)
+        for name, values in looked_for(found).items()
+        for found_value in values
     )
     write_tsv(args.out / "identifiers.tsv", rows_identifiers, COLUMNS)
     rows_skipped = [{"path": one.path, "reason": one.reason, "held": "yes" * one.held} for one in skipped]

@@ -39,7 +39,11 @@ class Workflow:
             source = REPOSITORY / part
             ignored = shutil.ignore_patterns("__pycache__")
             copy = shutil.copytree if source.is_dir() else shutil.copyfile
-            copy(source, folder / part, **({"ignore": ignored} if source.is_dir() else {}))
+            copy(
+                source,
+                folder / part,
+                **({"ignore": ignored, "dirs_exist_ok": True} if source.is_dir() else {}),
+            )
         return cls(folder)
 
     def efface(self, *arguments: object, **options: object) -> Result:

@@ -144,7 +144,7 @@ def _audit(args: argparse.Namespace) -> int:
     identifiers = []
     if args.source:
         series, _ = index(args.source, os.cpu_count() or 1)
-        identifiers = [one._asdict() for uid in sorted(series) for one in looked_for(series[uid])]
+        identifiers = [one._asdict() for found in looked_for(series).values() for one in found]
     findings = [finding._asdict() for finding in audit(args.dataset, identifiers)]
     if args.json:
         print(json.dumps(findings, indent=2, ensure_ascii=False))

@@ -36,7 +36,7 @@ _DEVICE = re.compile(r"Serial|Station|DetectorID|PlateID|CassetteID|Gantry|Devic
 # false alarm. They are checked against the policy's vocabularies instead.
 _TECHNICAL = frozenset(
     [
-        *("Manufacturer", "ManufacturerModelName", "SequenceName", "PulseSequenceName", "ConvolutionKernel"),
+        *("SequenceName", "PulseSequenceName", "ConvolutionKernel"),
         *("CodingSchemeDesignator", "CodingSchemeVersion", "CodingSchemeName", "ContextIdentifier"),
         *("MappingResource", "MappingResourceName", "SpecificCharacterSet"),
         *("TimezoneOffsetFromUTC", "Radiopharmaceutical", "ReconstructionMethod", "ReconstructionAlgorithm"),
@@ -119,7 +119,7 @@ def _elements(dataset: Dataset, tags: Iterable[BaseTag]) -> Iterator[DataElement
 def _of_element(element: DataElement) -> Iterator[Identifier]:
     private = element.tag.is_private
     attribute = element.keyword or f"({element.tag.group:04X},{element.tag.element:04X})"
-    if attribute in _TECHNICAL or (private and element.tag.is_private_creator):
+    if attribute in _TECHNICAL or "Manufacturer" in attribute or (private and element.tag.is_private_creator):
         return
     for value in _texts(element):
         kind = _kind(element, attribute, value, private)

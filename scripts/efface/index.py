@@ -96,12 +96,16 @@ def index(
     return series, skipped
 
 
-def looked_for(series: Series) -> list[Identifier]:
-    """Return the identifiers of a series, sorted, without repetitions of what a sidecar may show."""
-    shown = {value.casefold() for keyword in _SHOWN for value in series.attributes.get(keyword, ())}
-    return sorted(
-        one for one in series.identifiers if one.kind not in _WEAK or one.value.casefold() not in shown
-    )
+def looked_for(by_uid: dict[str, Series]) -> dict[str, list[Identifier]]:
+    """Return the identifiers of each series, sorted, without repetitions of what a sidecar may show."""
+    attributes = [series.attributes.get(keyword, ()) for series in by_uid.values() for keyword in _SHOWN]
+    shown = {value.casefold() for values in attributes for value in values}
+    return {
+        uid: sorted(
+            one for one in series.identifiers if one.kind not in _WEAK or one.value.casefold() not in shown
+        )
+        for uid, series in by_uid.items()
+    }
 
 
 def _files(folder: Path) -> tuple[list[str], list[Skipped]]:
