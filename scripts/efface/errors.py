@@ -11,6 +11,7 @@ HELD = 3
 _ADVICE = {
     errno.ENOSPC: "the disk is full: free space and start again",
     errno.EDQUOT: "the disk quota is used up: free space and start again",
+    errno.EFBIG: "the file would be larger than is allowed here: raise the limit (ulimit -f) and start again",
     errno.EROFS: "the file system is read-only: choose another folder",
     errno.EACCES: "permission denied: check who may read and write there",
     errno.EPERM: "not permitted: check who may read and write there",

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -18,6 +19,7 @@ from efface.settings import REPOSITORY, Settings, settings
 from efface.tables import read_tsv
 
 _STEPS_DONE = re.compile(r"(\d+) of (\d+) steps \(")
+_ROOM = 1 << 20  # bytes: with less a step cannot even write its log
 _PATHS = ("input", "release", "work", "key", "policy", "modalities", "overrides")
 _STYLES = {"released": "green", "refused": "red", "held": "yellow", "dropped": "dim"}
 
@@ -71,7 +73,7 @@ def run(chosen: Settings, cores: str, arguments: list[str], console: Console) ->
             series_table([row | {"decision": said.get(row["decision"], row["decision"])} for row in rows])
         )
     if code != 0:
-        for line in _refusals(work, started) or [f"the workflow failed: see {work}/logs/snakemake.log"]:
+        for line in _refusals(work, started) or [_unsaid(work)]:
             print(f"efface: {line}", file=sys.stderr)
         return REFUSED
     if not rows:
@@ -92,8 +94,9 @@ def _ready(chosen: Settings) -> None:
             expected="no folder, an empty one or an earlier release",
             todo="choose another release folder",
         )
+    # Publishing renames within the parent, so both must be writable.
     parent = next(folder for folder in release.absolute().parents if folder.exists())
-    if not os.access(parent, os.W_OK | os.X_OK):
+    if not all(os.access(folder, os.W_OK | os.X_OK) for folder in (parent, release) if folder.exists()):
         raise EffaceError(
             "the release cannot be written", expected="a folder that you may write to", todo="choose another"
         )
@@ -123,6 +126,13 @@ def _refusals(work: Path, since: float) -> list[str]:
     logs = sorted(path for path in (work / "logs").rglob("*.log") if path.stat().st_mtime >= since - 1)
     lines = [line for path in logs for line in path.read_text("utf-8", "replace").splitlines()]
     return list(dict.fromkeys(line.removeprefix("efface: ") for line in lines if line.startswith("efface: ")))
+
+
+def _unsaid(work: Path) -> str:
+    """Return what to say when no step could say why it failed."""
+    if shutil.disk_usage(work).free < _ROOM:
+        return "the disk of the work folder is full: free space and start again"
+    return f"the workflow failed: see {work}/logs/snakemake.log"
 
 
 def series_table(rows: list[dict[str, str]]) -> Table:

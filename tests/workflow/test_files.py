@@ -1,5 +1,6 @@
 """The workflow's files: formatted, linted, and refused in one line when the configuration is wrong."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -90,10 +91,43 @@ def test_a_misspelt_key_is_refused_with_the_nearest_right_one(workflow, dicom, t
     assert "did you mean 'policy'?" in result.said
 
 
-def unreadable(folder):
+def unreadable_file(folder):
+    fresh(folder)
+    (folder / "input" / "00003.dcm").chmod(0)
+    return ()
+
+
+def unreadable_folder(folder):
+    fresh(folder)
+    (folder / "input" / "Smithson").mkdir(mode=0)
+    return ()
+
+
+def broken_link(folder):
+    fresh(folder)
+    (folder / "input" / "Smithson^Ada.dcm").symlink_to("nowhere")
+    return ()
+
+
+def read_only_release(folder):
+    fresh(folder)
+    (folder / "release").mkdir()
+    (folder / "release").chmod(0o500)
+    return ()
+
+
+def release_is_a_file(folder):
+    fresh(folder)
+    (folder / "release").write_text("mine")
+    return ()
+
+
+def zip_only(folder):
+    fresh(folder)
+    shutil.make_archive(folder / "Smithson", "zip", folder / "input")
+    shutil.rmtree(folder / "input")
     (folder / "input").mkdir()
-    path = folder / "input" / "Smithson^Ada.dcm"
-    path.symlink_to(path)  # a loop: nobody, not even root, can open it
+    (folder / "Smithson.zip").rename(folder / "input" / "Smithson.zip")
     return ()
 
 
@@ -148,13 +182,17 @@ def absent_config(folder):
         (work_in_input, 2, "the work folder lies in the input folder"),
         (bad_cores, 2, "--cores"),
         (absent_config, 2, "the configuration"),
-        (unreadable, 1, "1 files in the input cannot be read"),
+        (unreadable_file, 1, "1 files in the input cannot be read"),
+        (unreadable_folder, 1, "1 folders in the input cannot be read"),
+        (broken_link, 1, "1 files in the input cannot be read"),
+        (read_only_release, 1, "the release cannot be written"),
+        (release_is_a_file, 2, "the release: expected a folder, found a file"),
     ],
     ids=lambda one: getattr(one, "__name__", ""),
 )
 def test_bad_input_gives_one_clear_line(workflow, tmp_path, situation, code, said):
     arguments = situation(tmp_path)
-    before = sorted(tmp_path.rglob("*"))
+    before = sorted(tmp_path.rglob("*"))  # root sees all of it; nobody else can look into a closed folder
     release = tmp_path / "release"
     result = workflow.efface("run", tmp_path / "input", release, *arguments, cwd=tmp_path)
     assert result.code == code, result.said
@@ -164,3 +202,24 @@ def test_bad_input_gives_one_clear_line(workflow, tmp_path, situation, code, sai
     assert "Smithson" not in result.said
     after = [path for path in sorted(tmp_path.rglob("*")) if "release-work" not in str(path)]
     assert after == before
+
+
+def test_an_archive_is_held_with_a_row_of_its_own(workflow, tmp_path):
+    zip_only(tmp_path)
+    result = workflow.efface("run", tmp_path / "input", tmp_path / "release", cwd=tmp_path)
+    assert result.code == 3, result.said
+    assert "zip archive: unpack it or remove it" in result.said
+    assert "Smithson" not in result.said
+    assert not (tmp_path / "release").exists()
+
+
+def test_no_room_for_a_file_gives_one_clear_line_and_no_half_written_release(workflow, tmp_path):
+    shape, spacing = (64, 64, 40), (4, 4, 5)
+    make_series(tmp_path / "input", shape=shape, world_from_voxel=centred(shape, spacing))
+    arguments = ("run", tmp_path / "input", tmp_path / "release")
+    result = workflow.efface(*arguments, cwd=tmp_path, largest_file=40_000)
+    assert result.code == 1, result.said
+    assert "efface: cannot read or write a file: the file would be larger than is allowed" in result.said
+    assert result.said.count("\n") == 1, result.said
+    assert not (tmp_path / "release").exists()
+    assert list((tmp_path / "release-work").rglob("*.part")) == []
