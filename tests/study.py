@@ -24,7 +24,7 @@ class Result:
     @property
     def rules(self) -> list[str]:
         """The rules that Snakemake ran, or would run, a line for each job."""
-        return re.findall(r"^(?:local)?(?:rule|checkpoint) (\w+):", self.said, re.MULTILINE)
+        return re.findall(r"^\s*(?:local)?(?:rule|checkpoint) (\w+):", self.said, re.MULTILINE)
 
 
 @dataclass

@@ -31,7 +31,7 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--work", type=Path, help="private folder (RELEASE-work)")
     run.add_argument("--config", type=Path, help="configuration, as config.yaml")
     run.add_argument("--cores", default="all", help="how many cores to use (all)")
-    run.add_argument("snakemake", nargs="*", metavar="-- SNAKEMAKE ARGS", help="passed on to Snakemake")
+    run.epilog = "What follows -- goes to Snakemake as it is, as in: efface run INPUT RELEASE -- --dry-run"
     run.set_defaults(command=_run)
 
     convert = commands.add_parser(
@@ -158,5 +158,11 @@ def _audit(args: argparse.Namespace) -> int:
 
 def main(argv: list[str] | None = None) -> int:
     """Run a command and return its exit code."""
-    args = parser().parse_args(argv)
+    argv = sys.argv[1:] if argv is None else argv
+    # argparse gives what follows -- to the positional arguments, which are complete by then.
+    end = argv.index("--") if "--" in argv else len(argv)
+    args = parser().parse_args(argv[:end])
+    args.snakemake = argv[end + 1 :]
+    if args.snakemake and args.command is not _run:
+        parser().error("only efface run takes arguments for Snakemake")
     return guarded(lambda: args.command(args))

@@ -106,6 +106,11 @@ def settle(release: Path) -> None:
         release.rmdir()
 
 
+def timeless(path: Path) -> None:
+    """Give a published file or folder the one time that all of a release have."""
+    os.utime(path, (_MTIME, _MTIME))
+
+
 def _beside(release: Path, what: str) -> Path:
     return release.with_name(f".{release.name}.{what}")
 
@@ -166,9 +171,9 @@ def _copy(dataset: Path, target: Path) -> list[dict[str, object]]:
     for place, _, names in os.walk(target, topdown=False):
         for name in names:
             Path(place, name).chmod(_FILE)
-            os.utime(Path(place, name), (_MTIME, _MTIME))
+            timeless(Path(place, name))
         Path(place).chmod(_FOLDER)
-        os.utime(place, (_MTIME, _MTIME))
+        timeless(Path(place))
     return rows
 
 

@@ -17,6 +17,7 @@ sys.path.insert(0, str(SCRIPTS))
 
 from efface.errors import EffaceError
 from efface.files import private_folder
+from efface.publish import timeless
 from efface.settings import settings as checked
 from efface.tables import read_tsv
 
