@@ -1,4 +1,4 @@
-"""Options and fixtures for all tests: real scans when they are at hand, generated files written with --fix."""
+"""Options and fixtures for all tests: real scans where they are at hand, generated files with --fix."""
 
 import difflib
 from pathlib import Path

@@ -189,7 +189,7 @@ def _record(
 
 
 def _name(rows: list[Planned], index: dict[str, Attributes]) -> None:
-    """Give every image its name; of several with one name the first in time keeps it, the others get a run."""
+    """Give every image its name; of several alike the first in time keeps it, the others get a run."""
     same = defaultdict(list)
     for row in rows:
         if row.record:

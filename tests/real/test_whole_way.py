@@ -129,10 +129,12 @@ def test_a_person_can_accept_a_missing_slice(real_scans, tmp_path):
     ]
     write_tsv(tmp_path / "overrides.tsv", rows, ("series", "decision", "name", "reason"))
     again = Study(source, tmp_path, {"dataset": {"name": "Heads"}, "overrides": "overrides.tsv"})
-    released = {row["image"].rpartition("_")[2] for row in again.rows if row["decision"] == "release"}
-    assert released == {"T1w", "T2w"}, again.result.said
+    rows = {row["image"].rpartition("_")[2]: row for row in again.rows if row["image"]}
+    assert rows["T1w"]["decision"] == "release", again.result.said
+    assert "missing" not in rows["T2w"]["reason"]
     assert again.result.code == HELD  # the perfusion maps still wait
     proofs = [read_json(path) for path in (again.work / "proof").glob("*.json")]
+    assert {proof["decision"] for proof in proofs} == {"proved"}
     assert sorted(proof["filled"] for proof in proofs) == [[34], [114]]
 
 

@@ -5,8 +5,8 @@ import re
 
 import pytest
 import yaml
-from conftest import REPOSITORY
 
+from conftest import REPOSITORY
 from efface import cli
 from efface.settings import CONFIG_SCHEMA
 

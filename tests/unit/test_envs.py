@@ -5,8 +5,9 @@ import tomllib
 from importlib import metadata
 
 import yaml
-from conftest import REPOSITORY
 from packaging.requirements import Requirement
+
+from conftest import REPOSITORY
 
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
 LOCK = (REPOSITORY / "requirements.lock").read_text()

@@ -1,0 +1,65 @@
+"""Deface one image and write the check of it; an image that is held gives empty files, which are no scan."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from efface.deface import deface_file, held
+from efface.errors import guarded
+from efface.files import replacing, sha256
+from efface.tables import read_json, write_json
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command line."""
+    program = argparse.ArgumentParser(description=__doc__)
+    program.add_argument(
+        "--image", type=Path, required=True, help="the converted image (.nii.gz), or an empty file"
+    )
+    program.add_argument("--proof", type=Path, required=True, help="the conversion's record: proved or held")
+    program.add_argument(
+        "--sidecar", type=Path, required=True, help="the image's sidecar, which names the Modality"
+    )
+    program.add_argument("--atlas", type=Path, required=True, help="folder of the head atlas")
+    program.add_argument("--keep-ears", action="store_true", help="leave the ears in the image")
+    program.add_argument("--out", type=Path, required=True, help="the defaced image")
+    program.add_argument("--mask", type=Path, required=True, help="the voxels that were blanked")
+    program.add_argument("--check", type=Path, required=True, help="what was measured, and the decision")
+    program.add_argument("--picture", type=Path, required=True, help="before and after; private")
+    program.add_argument("--release-picture", type=Path, required=True, help="after only")
+    return program
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Write all outputs, also when the image is held."""
+    options = parser().parse_args(argv)
+    outputs = (options.out, options.mask, options.picture, options.release_picture)
+    for path in (*outputs, options.check):
+        path.unlink(missing_ok=True)
+    proof = read_json(options.proof)
+    if proof["decision"] == "proved":
+        check = deface_file(
+            options.image,
+            options.out,
+            atlas_folder=options.atlas,
+            modality=read_json(options.sidecar).get("Modality"),
+            ears=not options.keep_ears,
+            mask_path=options.mask,
+            picture_path=options.picture,
+            release_picture_path=options.release_picture,
+            filled=proof.get("filled", ()),
+        )
+    else:
+        check = held(proof["reasons"])
+    if options.out.exists():
+        check["image_sha256"] = sha256(options.out)  # the gate compares: a check is of these bytes only
+    for path in outputs:
+        if not path.exists():
+            with replacing(path) as empty:
+                empty.touch()
+    write_json(options.check, check)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(guarded(main))

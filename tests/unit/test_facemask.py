@@ -1,0 +1,41 @@
+import numpy as np
+import pytest
+
+from efface.facemask import face_mask
+from heads import ATLAS, BRAIN, CHIN, EYES, NOSE, at, head_image, moved
+
+FLIPS = [np.diag([*signs, 1.0]) for signs in ((1, 1, 1), (-1, 1, 1), (1, -1, 1), (1, 1, -1))]
+
+
+@pytest.mark.parametrize("flip", FLIPS, ids=("as is", "x", "y", "z"))
+@pytest.mark.parametrize("motion", [moved(), moved(25, (10, -40, 30))])
+def test_the_mask_holds_the_face_and_not_the_brain_on_any_grid(flip, motion):
+    voxels, world_from_voxel = head_image(motion)
+    flip = flip.copy()
+    flip[:3, 3] = np.where(np.diag(flip)[:3] < 0, np.array(voxels.shape) - 1, 0)
+    world_from_voxel = world_from_voxel @ flip
+    mask = face_mask(voxels.shape, world_from_voxel, motion, ATLAS)
+    assert all(mask[at(place, motion, world_from_voxel)] for place in (*EYES, NOSE, CHIN))
+    assert not any(mask[at(place, motion, world_from_voxel)] for place in BRAIN)
+
+
+def test_no_brain_of_the_atlas_is_in_its_face():
+    assert not ((ATLAS.brain > 0) & ((ATLAS.face > 0) | (ATLAS.ears > 0))).any()
+
+
+def test_the_mask_goes_on_in_front_and_ends_below_the_neck():
+    world_from_voxel = np.diag([5.0, 5, 5, 1])
+    world_from_voxel[:3, 3] = 0, 0, -600
+    mask = face_mask((1, 80, 130), world_from_voxel, np.eye(4), ATLAS)
+    assert mask[0, -1, 108]  # 395 mm in front of a mouth
+    assert not mask[:, :, :80].any()  # more than 200 mm below the brain
+
+
+def test_ears_stay_when_they_may():
+    voxels, world_from_voxel = head_image()
+    with_ears, without = (
+        face_mask(voxels.shape, world_from_voxel, np.eye(4), ATLAS, ears=ears) for ears in (True, False)
+    )
+    ear = at((78, -12, -42), moved(), world_from_voxel)
+    assert with_ears[ear] and not without[ear]
+    assert not (without & ~with_ears).any()
