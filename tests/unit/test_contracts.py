@@ -16,7 +16,7 @@ RULES = sorted((REPOSITORY / "workflow" / "rules").glob("*.smk"))
 BASE = {"errors", "files", "tables", "grid", "nifti", "schema", "settings"}
 READERS = {"atlas", "dicom", "classify", "naming", "policy", "dates", "identity", "identifiers", "index"}
 MAKERS = {"plan", "convert", "sidecar", "register", "facemask", "deface", "bids", "publish"}
-JUDGES = {"claims", "proof", "measure", "picture", "audit", "evidence", "report", "review"}
+JUDGES = {"anatomy", "claims", "proof", "measure", "picture", "audit", "evidence", "report", "review"}
 GLUE = {"cli", "run", "provenance"}
 MAY_IMPORT = {
     "base": BASE,
