@@ -79,12 +79,14 @@ def make(atlas: Atlas, face: Face) -> Head:
     flesh = 420 + 700 * rim
     sharp = template + 0.7 * (template - ndimage.gaussian_filter(template, 1.0))
     t1 = np.where(solid > 0.5, sharp, flesh) * shaped
-    # The average has washed out the skull, which is dark in every contrast and parts the brain from the rest.
     brain = ndimage.binary_erosion(atlas.brain)
-    skull = ndimage.binary_dilation(brain, iterations=3) & ~brain
-    t1 *= 1 - 0.9 * ndimage.gaussian_filter(skull.astype(np.float32), 0.5)
     t2 = np.interp(t1, [0, 80, 250, 420, 600, 1000], [0, 90, 160, 230, 420, 760])
     t2 = np.where(brain, np.interp(t1, [150, 380, 560, 720, 1000], [1000, 860, 560, 420, 350]), t2)
+    # The average has washed out the skull, which is dark in every contrast and parts the brain from the rest.
+    skull = ndimage.binary_dilation(brain, iterations=3) & ~brain
+    dark = 1 - 0.9 * ndimage.gaussian_filter(skull.astype(np.float32), 0.5)
+    t1 *= dark
+    t2 *= dark
     for side in (-1, 1):
         t2 = np.maximum(t2, 950 * _ellipsoid((side * 31, 73, -30), (11, 11, 11), _axes()))
     t2 *= shaped

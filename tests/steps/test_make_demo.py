@@ -59,7 +59,7 @@ def series(demo) -> dict[str, list]:
 def test_each_visit_has_every_kind_of_series(demo, series):
     kinds = Counter((files[0].Modality, int(files[0].SeriesNumber), len(files)) for files in series.values())
     visits = sum(len(person.visits) for person in PEOPLE)
-    expected = [("MR", 1, 9), ("MR", 2, 124), ("MR", 3, 32), ("MR", 4, 120), ("OT", 98, 1), ("SR", 501, 1)]
+    expected = [("MR", 1, 9), ("MR", 2, 124), ("MR", 3, 32), ("MR", 4, 144), ("OT", 98, 1), ("SR", 501, 1)]
     assert kinds == dict.fromkeys(expected, visits)
     assert len({files[0].StudyInstanceUID for files in series.values()}) == visits == 4
     assert sum(path.stat().st_size for path in demo.rglob("*") if path.is_file()) < 70e6
@@ -99,7 +99,7 @@ def eyes(files: list, voxels: np.ndarray) -> list[np.ndarray]:
     in_plane, step = float(files[0].PixelSpacing[0]), (last - first)[2] / (len(files) - 1)
     bright = np.argwhere(voxels > 0.85 * np.percentile(voxels, 99.9))[:, ::-1]
     lps = first + bright * [in_plane, in_plane, step]
-    orbits = lps[(lps[:, 1] < -50) & (np.abs(lps[:, 2] + 10) < 14) & (np.abs(np.abs(lps[:, 0]) - 32) < 18)]
+    orbits = lps[(lps[:, 1] < -50) & (np.abs(lps[:, 2] + 6) < 16) & (np.abs(np.abs(lps[:, 0]) - 32) < 18)]
     sides = [orbits[orbits[:, 0] * side > 0] for side in (-1, 1)]
     return [side.mean(0) for side in sides if 2200 < len(side) * in_plane**2 * step < 9000]
 
