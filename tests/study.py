@@ -13,6 +13,8 @@ from conftest import REPOSITORY
 
 PARTS = ("Snakefile", "config.yaml", "workflow", "scripts", "envs", "profiles")
 
+_START = "import sys; from efface.cli import main; sys.exit(main())"
+
 
 @dataclass
 class Result:
@@ -49,8 +51,19 @@ class Workflow:
 
     def efface(self, *arguments: object, **options: object) -> Result:
         """Run the command `efface`."""
-        start = "import sys; from efface.cli import main; sys.exit(main())"
-        return self._run([sys.executable, "-c", start, *arguments], **options)
+        return self._run([sys.executable, "-c", _START, *arguments], **options)
+
+    def started(self, *arguments: object) -> subprocess.Popen:
+        """Start the command `efface` in a process group of its own."""
+        command = [sys.executable, "-c", _START, *(str(part) for part in arguments)]
+        environment = os.environ | {"PYTHONPATH": str(self.folder / "scripts")}
+        return subprocess.Popen(
+            command,
+            env=environment,
+            start_new_session=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
 
     def snakemake(self, *arguments: object, **options: object) -> Result:
         """Run Snakemake on the copy's Snakefile."""

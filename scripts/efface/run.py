@@ -1,11 +1,14 @@
 """The workflow on one study, started and watched: configuration, progress, what went wrong, exit code."""
 
+import fcntl
 import os
 import re
 import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import yaml
@@ -61,9 +64,11 @@ def run(chosen: Settings, cores: str, arguments: list[str], console: Console) ->
     with replacing(config) as beside:
         beside.write_text(yaml.safe_dump(chosen.config, sort_keys=True, allow_unicode=True), encoding="utf-8")
     started = time.time()
-    code = _snakemake(
-        ["--directory", work, "--configfile", config, "--cores", cores, *arguments], work, console
-    )
+    common = ["--directory", work, "--configfile", config, "--cores", cores]
+    with _alone(work) as lock:
+        if any((work / ".snakemake" / "locks").glob("*")):  # nobody runs, so a run was killed
+            _snakemake([*common, "--unlock"], work, console, lock)
+        code = _snakemake([*common, *arguments], work, console, lock)
     outcome = work / "outcome.tsv"
     fresh = outcome.is_file() and (code == 0 or outcome.stat().st_mtime >= started)
     rows = read_tsv(outcome) if fresh else []
@@ -103,14 +108,29 @@ def _ready(chosen: Settings) -> None:
     private_folder(chosen.work)
 
 
-def _snakemake(arguments: list, work: Path, console: Console) -> int:
+@contextmanager
+def _alone(work: Path) -> Iterator[int]:
+    """Hold the work folder's lock; Snakemake inherits it and keeps it should this program be killed."""
+    with (work / ".lock").open("w") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise EffaceError(
+                "another run is at work in the work folder", todo="wait for it to end"
+            ) from None
+        yield stream.fileno()
+
+
+def _snakemake(arguments: list, work: Path, console: Console, lock: int) -> int:
     program = [sys.executable, "-m", "snakemake", "--snakefile", REPOSITORY / "Snakefile"]
     log = private_folder(work / "logs") / "snakemake.log"
     command = [str(part) for part in [*program, *arguments]]
     with (
         log.open("w", encoding="utf-8") as stream,
         Progress(console=console, transient=True, disable=not console.is_terminal) as progress,
-        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process,
+        subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, pass_fds=[lock]
+        ) as process,
     ):
         bar = progress.add_task("Reading headers", total=None)
         for line in process.stdout:

@@ -2,10 +2,13 @@
 
 import gzip
 import json
+import os
 import re
+import signal
 import stat
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pydicom
@@ -209,6 +212,29 @@ def test_snakemake_itself_gives_the_same_bytes(demo, tmp_path):
     again = {name: data for name, data in tree(tmp_path / "release").items() if "ses-1/" in name}
     assert len(again) == 7
     assert {name: data for name, data in tree(demo.release).items() if name in again} == again
+
+
+def test_a_killed_run_is_taken_up_again_and_gives_the_same_bytes(demo, tmp_path):
+    (visit,) = demo.dicom.glob("CD_*/DICOM/PA000001/ST000001")
+    config = yaml.safe_load(demo.config.read_text()) | {"key": str(demo.work / "key" / "secret")}
+    (tmp_path / "study.yaml").write_text(yaml.safe_dump(config))
+    release, work = tmp_path / "release", tmp_path / "work"
+    arguments = ("run", visit, release, "--work", work, "--config", tmp_path / "study.yaml", "--cores", "1")
+    running = demo.workflow.started(*arguments)
+    while not list(work.glob("proof/*.json")):
+        assert running.poll() is None
+        time.sleep(0.05)
+    meanwhile = demo.workflow.efface(*arguments)
+    assert (meanwhile.code, meanwhile.said.count("\n")) == (1, 1), meanwhile.said
+    assert "another run is at work" in meanwhile.said
+    os.killpg(running.pid, signal.SIGKILL)
+    running.wait()
+    assert not release.exists()
+    again = demo.workflow.efface(*arguments)
+    assert again.code == 0, again.said
+    made = {name: data for name, data in tree(release).items() if "ses-1/" in name}
+    assert len(made) == 7
+    assert {name: data for name, data in tree(demo.release).items() if name in made} == made
 
 
 def test_a_new_series_runs_only_itself(demo):
