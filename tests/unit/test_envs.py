@@ -20,6 +20,8 @@ _HEADER = """# {what}
 # carries the same builds as the lock; conda brings Python.
 """
 
+_THERE = {"extra": "", "python_version": PYTHON, "python_full_version": f"{PYTHON}.0"}
+
 
 def closure(names):
     """Return the pins of packages and of all that they need on Linux."""
@@ -27,11 +29,18 @@ def closure(names):
     while waiting:
         requirement = waiting.pop()
         name = requirement.name.lower().replace("_", "-")
-        if name in found or (requirement.marker and not requirement.marker.evaluate({"extra": ""})):
+        if name in found or (requirement.marker and not requirement.marker.evaluate(_THERE)):
             continue
         found[name] = PINS[name]
-        waiting += [Requirement(text) for text in metadata.requires(name) or []]
+        waiting += [Requirement(text) for text in _needs(name)]
     return found
+
+
+def _needs(name):
+    try:
+        return metadata.requires(name) or []
+    except metadata.PackageNotFoundError:  # a backport that only the oldest Python installs: it needs nothing
+        return []
 
 
 def environment(what, names):
