@@ -22,7 +22,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--index", type=Path, required=True, help="folder that index_series wrote")
     parser.add_argument("--key", type=Path, required=True, help="the study's secret")
     parser.add_argument("--modalities", type=Path, required=True, help="rules that say what a series is")
-    parser.add_argument("--overrides", type=Path, help="table of a person's decisions")
+    parser.add_argument("--overrides", default="", help="table of a person's decisions")
     parser.add_argument("--task", default="", help="task label of functional series")
     parser.add_argument("--metadata", type=json.loads, default={}, help="sidecar fields by suffix, in JSON")
     parser.add_argument("--out", type=Path, required=True, help="folder for the plan")

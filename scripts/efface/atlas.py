@@ -8,8 +8,6 @@ import numpy as np
 from efface import nifti
 from efface.errors import EffaceError
 
-REGIONS = {1: "eyes", 2: "nose", 3: "mouth and chin", 4: "ears"}
-
 
 @dataclass(frozen=True)
 class Atlas:
@@ -20,7 +18,7 @@ class Atlas:
     template : the mean head, 0..255
     head : 1 head, 2 air, 0 not seen by the template
     brain, face, ears : masks
-    regions : parts of the face whose skin is measured, numbered as in REGIONS
+    regions : parts of the face whose skin is measured, 1 eyes, 2 nose, 3 mouth and chin, 4 ears
     world_from_voxel : (4, 4) array, RAS+, mm; x = 0 is the plane of symmetry
     """
 

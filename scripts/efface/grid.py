@@ -5,31 +5,14 @@ right to the left.
 """
 
 import numpy as np
+from nibabel.affines import apply_affine, voxel_sizes
 from scipy import ndimage
-
-
-def spacing_mm(world_from_voxel: np.ndarray) -> np.ndarray:
-    """Return the (3,) distances in mm between the centres of neighbouring voxels along each axis.
-
-    >>> spacing_mm(np.diag([-1.0, 2.0, 3.0, 1.0])).tolist()
-    [1.0, 2.0, 3.0]
-    """
-    return np.sqrt((np.asarray(world_from_voxel)[:3, :3] ** 2).sum(axis=0))
-
-
-def moved(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Return (N, 3) points after a (4, 4) matrix.
-
-    >>> moved(np.array([[1, 0, 0, 5], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]), np.zeros((1, 3))).tolist()
-    [[5.0, 0.0, 0.0]]
-    """
-    return points @ matrix[:3, :3].T + matrix[:3, 3]
 
 
 def box_mm(shape: tuple[int, ...], world_from_voxel: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the lowest and highest corner, (3,) each in world mm, of the voxel centres."""
     corners = np.stack(np.meshgrid(*[(0, size - 1) for size in shape[:3]]), -1).reshape(-1, 3)
-    world = moved(world_from_voxel, corners.astype(float))
+    world = apply_affine(world_from_voxel, corners)
     return world.min(axis=0), world.max(axis=0)
 
 
@@ -44,9 +27,7 @@ def blocks(volume: np.ndarray, factors: tuple[int, int, int]) -> np.ndarray:
     return volume
 
 
-def coarse(
-    volume: np.ndarray, world_from_voxel: np.ndarray, step_mm: float, margin_mm: float = 0.0
-) -> tuple[np.ndarray, np.ndarray]:
+def coarse(volume: np.ndarray, world_from_voxel: np.ndarray, step_mm: float) -> tuple[np.ndarray, np.ndarray]:
     """Return the volume on an upright grid (axes along RAS+) over its own field of view, and its matrix.
 
     Parameters
@@ -55,20 +36,19 @@ def coarse(
     world_from_voxel : (4, 4) array, sheared or not
     step_mm : float
         Distance between the new voxels. Finer voxels are averaged in blocks first, so nothing aliases.
-    margin_mm : float
-        Of NaN around the field of view.
 
     Returns
     -------
     upright : (X, Y, Z) float32 array, NaN where the image was not seen
     world_from_upright : (4, 4) array
     """
-    factors = np.clip(np.round(step_mm / spacing_mm(world_from_voxel)), 1, np.array(volume.shape)).astype(int)
+    factors = np.clip(np.round(step_mm / voxel_sizes(world_from_voxel)), 1, np.array(volume.shape)).astype(
+        int
+    )
     volume = blocks(volume, tuple(factors))
     world_from_block = world_from_voxel @ np.diag([*factors, 1.0])
     world_from_block[:3, 3] += world_from_voxel[:3, :3] @ ((factors - 1) / 2)
     low, high = box_mm(volume.shape, world_from_block)
-    low, high = low - margin_mm, high + margin_mm
     shape = tuple(int(size) for size in np.floor((high - low) / step_mm) + 1)
     world_from_upright = np.diag([step_mm, step_mm, step_mm, 1.0])
     world_from_upright[:3, 3] = low
@@ -80,10 +60,10 @@ def coarse(
     return upright, world_from_upright
 
 
-def carried(
-    mask: np.ndarray, voxel_of_mask_from_voxel: np.ndarray, shape: tuple[int, ...], *, beyond: bool = True
-) -> np.ndarray:
+def carried(mask: np.ndarray, voxel_of_mask_from_voxel: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """Return the mask's value at the centre of each voxel of another grid, never a mixture of values.
+
+    The mask's outermost layers go on beyond its grid.
 
     Parameters
     ----------
@@ -91,11 +71,9 @@ def carried(
     voxel_of_mask_from_voxel : (4, 4) array
         From indices of the new grid to indices of the mask.
     shape : (I, J, K) of the new grid
-    beyond : bool
-        Whether the mask's outermost layers go on beyond its grid; else there is 0.
     """
     found = ndimage.affine_transform(
         mask.astype(np.uint8, copy=False), voxel_of_mask_from_voxel[:3, :3], voxel_of_mask_from_voxel[:3, 3],
-        shape[:3], order=0, mode="nearest" if beyond else "constant",
+        shape[:3], order=0, mode="nearest",
     )  # fmt: skip
     return found.astype(mask.dtype, copy=False)

@@ -10,7 +10,6 @@ from pydicom.dataset import Dataset
 from pydicom.tag import BaseTag
 from pydicom.uid import UID
 
-KINDS = ("name", "id", "date", "time", "uid", "place", "device", "text", "private")
 COLUMNS = ("kind", "attribute", "series", "value")
 
 # By value representation (PS3.5 6.2): what an element of this kind carries, whatever its keyword.
@@ -93,6 +92,14 @@ def identifiers(header: Dataset, tags: Iterable[BaseTag] | None = None) -> set[I
     return found
 
 
+def raw_value(dataset: Dataset, tag: BaseTag) -> object:
+    """Return an element's value as it stands in the file, bytes where it was not decoded yet."""
+    try:
+        return dataset.get_item(tag).value
+    except Exception:  # of a kind that the standard does not have: even looking at it makes pydicom raise
+        return None
+
+
 def path_identifiers(relative_path: str) -> set[Identifier]:
     """Return the folder and file names on a path that are long enough to be somebody's."""
     return {Identifier("text", "path", part) for part in relative_path.split("/") if len(part) >= 8}
@@ -103,7 +110,7 @@ def _elements(dataset: Dataset, tags: Iterable[BaseTag]) -> Iterator[DataElement
     for tag in list(tags):
         if common_code and keyword_for_tag(tag) in _CODE:
             continue
-        raw = dataset.get_item(tag).value
+        raw = raw_value(dataset, tag)
         try:
             element = dataset[tag]
         except Exception:  # a value that pydicom cannot decode: look at its bytes

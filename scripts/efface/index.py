@@ -1,7 +1,6 @@
 """What is in a folder of DICOM: one pass over all headers, no pixels, every file accounted for."""
 
 import os
-import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
@@ -9,21 +8,20 @@ from pathlib import Path
 
 import pydicom
 from pydicom.dataset import Dataset
-from pydicom.errors import InvalidDicomError
 from pydicom.tag import BaseTag
 
+import efface.dicom  # noqa: F401 (it silences pydicom, whose complaints quote values)
 from efface.errors import EffaceError
-from efface.identifiers import Identifier, identifiers, path_identifiers
+from efface.identifiers import Identifier, identifiers, path_identifiers, raw_value
 
 _CHUNK = 64
 _MOST_VALUES = 16
 _LONGEST_REMEMBERED = 1 << 16
+_DAMAGED = "damaged or truncated DICOM file: copy it again or remove it"
 _DICOMDIR = "1.2.840.10008.1.3.10"
 _ARCHIVES = {b"PK\x03\x04": "zip", b"\x1f\x8b": "gzip", b"7z\xbc\xaf": "7z", b"Rar!": "rar", b"BZh": "bzip2"}
 _BULK = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN", "UT", "LT", "ST"})
 _FUNCTIONAL_GROUPS = ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence")
-
-
 # Values that a sidecar may show: text elements that merely repeat them are no identifiers.
 _SHOWN = ("Manufacturer", "ManufacturerModelName", "BodyPartExamined", "SequenceName", "ScanningSequence")
 _WEAK = ("text", "private", "device")
@@ -158,9 +156,9 @@ def _read_chunk(folder: Path, paths: list[str]) -> tuple[dict[str, Series], list
             skipped.append(Skipped(path, header, not header.startswith("not DICOM")))
             continue
         uid = str(header.get("SeriesInstanceUID", "")) or f"none:{Path(path).parent}"
+        fresh = _fresh(header, seen.setdefault(uid, set()))
         one = found.setdefault(uid, Series())
         one.paths.append(path)
-        fresh = _fresh(header, seen.setdefault(uid, set()))
         for keyword, value in _attributes(header, fresh):
             _add(one.attributes.setdefault(keyword, []), [value])
         one.identifiers |= identifiers(header, fresh) | path_identifiers(path)
@@ -184,15 +182,15 @@ def _header(path: Path) -> Dataset | str:
         if start[128:132] != b"DICM" and not bare:
             return "not DICOM"
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # they quote values
-                header = pydicom.dcmread(stream, stop_before_pixels=True, force=bare)
-        except (InvalidDicomError, EOFError, ValueError, OSError, KeyError, NotImplementedError):
-            return "damaged or truncated DICOM file: copy it again or remove it"
-    if str(getattr(header.file_meta, "MediaStorageSOPClassUID", "")) == _DICOMDIR:
+            header = pydicom.dcmread(stream, stop_before_pixels=True, force=bare)
+            directory = header.file_meta.get("MediaStorageSOPClassUID") == _DICOMDIR
+            image = bool(header.get("SOPClassUID")) and header.get("SeriesInstanceUID", "") is not None
+        except Exception:  # a damaged file makes pydicom raise anything, with a text that quotes the file
+            return _DAMAGED
+    if directory:
         return "not DICOM image: DICOMDIR"
-    if "SOPClassUID" not in header:
-        return "not DICOM" if bare else "damaged or truncated DICOM file: copy it again or remove it"
+    if not image:
+        return "not DICOM" if bare else _DAMAGED
     return header
 
 
@@ -200,7 +198,7 @@ def _fresh(header: Dataset, seen: set) -> list[BaseTag]:
     """Return the tags whose bytes no earlier slice of the series had; `seen` grows."""
     fresh = []
     for tag in header.keys():  # noqa: SIM118 (a Dataset iterates over elements)
-        value = header.get_item(tag).value
+        value = raw_value(header, tag)
         repeatable = isinstance(value, bytes) and len(value) <= _LONGEST_REMEMBERED
         if not repeatable or (tag, value) not in seen:
             fresh.append(tag)
@@ -213,7 +211,10 @@ def _attributes(header: Dataset, tags: Iterable[BaseTag]) -> Iterator[tuple[str,
     for tag in tags:
         if tag.is_private:
             continue
-        element = header[tag]
+        try:
+            element = header[tag]
+        except Exception:  # a value that is not what its kind promises decides nothing; `identifiers` has it
+            continue
         if element.keyword in _FUNCTIONAL_GROUPS and element.value:
             for group in element.value[0]:
                 for item in group.value if group.VR == "SQ" else ():

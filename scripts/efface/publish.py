@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from efface import tables
-from efface.errors import EffaceError
+from efface.errors import EffaceError, UsageError
 from efface.files import sha256
 
 MANIFEST = "MANIFEST.tsv"
@@ -70,7 +70,7 @@ def publish(
     release = Path(release).absolute()
     beside, before = _beside(release, "part"), _beside(release, "before")
     _recover(release, before)
-    _refuse_foreign(release)
+    refuse_foreign(release)
     if _empty(release):
         release.rmdir()  # Snakemake makes the folders of outputs before a job
     shutil.rmtree(beside, ignore_errors=True)
@@ -139,14 +139,20 @@ def _discard(before: Path) -> None:
         shutil.rmtree(gone, ignore_errors=True)
 
 
-def _refuse_foreign(release: Path) -> None:
+def refuse_foreign(release: Path) -> None:
+    """Refuse a place where something stands that efface did not publish.
+
+    Raises
+    ------
+    UsageError
+    """
     if release.is_symlink() or (release.exists() and not release.is_dir()):
         found = "a link or a file"
     elif release.exists() and not _empty(release) and not (release / MANIFEST).is_file():
         found = f"a folder with files and without {MANIFEST}"
     else:
         return
-    raise EffaceError(
+    raise UsageError(
         "the place of the release is taken",
         expected="nothing, an empty folder or an earlier release",
         found=found,

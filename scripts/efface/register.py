@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import SimpleITK as sitk
+from nibabel.affines import apply_affine
 from scipy import ndimage
 
 from efface import grid
@@ -95,9 +96,7 @@ def _template_points(atlas: Atlas) -> tuple[np.ndarray, np.ndarray]:
     smooth = ndimage.gaussian_filter(atlas.template.astype(np.float32), 1.5)
     index = np.argwhere(_around(atlas)[::3, ::3, ::3]) * 3
     index = index[np.random.default_rng(0).permutation(len(index))]
-    return grid.moved(atlas.world_from_voxel, index.astype(float)), np.clip(
-        smooth[tuple(index.T)] / 200, 0, 1
-    )
+    return apply_affine(atlas.world_from_voxel, index), np.clip(smooth[tuple(index.T)] / 200, 0, 1)
 
 
 class _Scorer:
@@ -132,12 +131,12 @@ class _Scorer:
 
     def information(self, pose: np.ndarray, count: int | None = None) -> float:
         """Return the bits of one pose, by all points unless told."""
-        centre = grid.moved(pose, CENTRE[None])
+        centre = apply_affine(pose, CENTRE[None])
         return float(self.at(pose[:3, :3], centre, count or len(self.points))[0])
 
     def climbed(self, pose: np.ndarray) -> tuple[float, np.ndarray]:
         """Return the bits and the pose after a climb over shifts, turns and sizes with shrinking steps."""
-        linear, centre = pose[:3, :3], grid.moved(pose, CENTRE[None])[0]
+        linear, centre = pose[:3, :3], apply_affine(pose, CENTRE[None])[0]
         best = self.at(linear, centre[None], MANY)[0]
         for step_mm, degrees, size in ((12, 12, 1.12), (6, 6, 1.06), (3, 3, 1.03)):
             for _ in range(4):
@@ -177,7 +176,7 @@ def _mutual(joint: np.ndarray, total: int) -> np.ndarray:
 def _search(scorer: _Scorer, world_from_image: np.ndarray, image: np.ndarray) -> list[np.ndarray]:
     """Return the poses to climb from: the upright ones always, then the best of all turns and axes."""
     tissue = np.argwhere(np.nan_to_num(image) > 0.15)
-    low, high = np.percentile(grid.moved(world_from_image, tissue), (1, 99), axis=0)
+    low, high = np.percentile(apply_affine(world_from_image, tissue), (1, 99), axis=0)
     # The stride is spread evenly, and grows on a whole body, so that the time stays the same.
     stride = max(STRIDE_MM, (np.prod(high - low + STRIDE_MM) / 1500) ** (1 / 3))
     lines = [np.linspace(a, b, max(2, round((b - a) / stride) + 1)) for a, b in zip(low, high, strict=True)]
@@ -232,7 +231,7 @@ def _angle(pose: np.ndarray) -> float:
 
 def _same(a: np.ndarray, b: np.ndarray) -> bool:
     """Return whether two poses are the same answer."""
-    apart = np.linalg.norm(grid.moved(a, CENTRE[None]) - grid.moved(b, CENTRE[None]))
+    apart = np.linalg.norm(apply_affine(a, CENTRE[None]) - apply_affine(b, CENTRE[None]))
     return bool(apart < NEAR_MM and _angle(np.linalg.inv(a) @ b) < NEAR_DEGREES)
 
 
@@ -274,7 +273,7 @@ def _refined(pose: np.ndarray, image: np.ndarray, world_from_image: np.ndarray, 
     affine = sitk.AffineTransform(3)
     affine.SetCenter(CENTRE.tolist())
     affine.SetMatrix(pose[:3, :3].ravel().tolist())
-    affine.SetTranslation((grid.moved(pose, CENTRE[None])[0] - CENTRE).tolist())
+    affine.SetTranslation((apply_affine(pose, CENTRE[None])[0] - CENTRE).tolist())
     method.SetInitialTransform(affine, inPlace=True)
     try:
         method.Execute(

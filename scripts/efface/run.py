@@ -18,6 +18,7 @@ from rich.table import Table
 
 from efface.errors import HELD, REFUSED, EffaceError, UsageError
 from efface.files import private_folder, replacing
+from efface.publish import refuse_foreign
 from efface.settings import REPOSITORY, Settings, settings
 from efface.tables import read_tsv
 
@@ -91,14 +92,7 @@ def _ready(chosen: Settings) -> None:
     if not Path(chosen.input).is_dir():
         raise UsageError("the input", expected="a folder of DICOM files", found="no such folder")
     release = Path(chosen.release)
-    if release.exists() and not release.is_dir():
-        raise UsageError("the release", expected="a folder", found="a file")
-    if release.is_dir() and any(release.iterdir()) and not (release / "MANIFEST.tsv").is_file():
-        raise UsageError(
-            "the release folder holds files that efface did not put there",
-            expected="no folder, an empty one or an earlier release",
-            todo="choose another release folder",
-        )
+    refuse_foreign(release)
     # Publishing renames within the parent, so both must be writable.
     parent = next(folder for folder in release.absolute().parents if folder.exists())
     if not all(os.access(folder, os.W_OK | os.X_OK) for folder in (parent, release) if folder.exists()):

@@ -442,6 +442,7 @@ def test_faces_are_judged_by_their_records(bids, tmp_path):
         ({"registration_score": float("nan")}, "outside its bounds"),
         ({"brain_voxels_changed": None}, "was not taken"),
         ({"image_sha256": "0" * 64}, "not the one that was checked"),
+        ({"image_sha256": None}, "not the one that was checked"),
     ]
     for change, what in broken:
         record.write_text(json.dumps(good | change))

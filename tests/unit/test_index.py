@@ -138,3 +138,16 @@ def test_the_input_is_not_touched(tmp_path):
     index(tmp_path, workers=2)
     assert before == {path: (sha256(path), path.stat().st_mtime_ns) for path in files}
     assert sorted((tmp_path / "a").iterdir()) == files
+
+
+def test_damaged_headers_never_stop_the_index_and_are_never_quoted(tmp_path, capfd):
+    (path, *_) = series(tmp_path / "a", PatientName="Smithson^Ada")
+    whole, random = path.read_bytes(), np.random.default_rng(0)
+    for number in range(150):
+        damaged = bytearray(whole)
+        for place in random.integers(132, len(whole) - 128, random.choice([1, 3, 20])):
+            damaged[place] = random.integers(256)
+        (tmp_path / "a" / f"damaged{number}").write_bytes(damaged)
+    found, skipped = index(tmp_path / "a")
+    assert sum(len(one.paths) for one in found.values()) + len(skipped) == 4 + 150
+    assert capfd.readouterr() == ("", "")

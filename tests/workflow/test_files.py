@@ -178,7 +178,11 @@ def absent_config(folder):
         (no_folder, 2, "the input: expected a folder of DICOM files"),
         (empty, 1, "the input folder is empty"),
         (no_dicom, 1, "the input: expected DICOM files"),
-        (foreign_release, 2, "the release folder holds files that efface did not put there"),
+        (
+            foreign_release,
+            2,
+            "the place of the release is taken: expected nothing, an empty folder or an earlier release",
+        ),
         (work_in_input, 2, "the work folder lies in the input folder"),
         (bad_cores, 2, "--cores"),
         (absent_config, 2, "the configuration"),
@@ -186,7 +190,7 @@ def absent_config(folder):
         (unreadable_folder, 1, "1 folders in the input cannot be read"),
         (broken_link, 1, "1 files in the input cannot be read"),
         (read_only_release, 1, "the release cannot be written"),
-        (release_is_a_file, 2, "the release: expected a folder, found a file"),
+        (release_is_a_file, 2, "found a link or a file"),
     ],
     ids=lambda one: getattr(one, "__name__", ""),
 )

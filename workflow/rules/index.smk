@@ -74,15 +74,11 @@ checkpoint plan_images:
     params:
         index=folder_of("series"),
         out=folder_of("images"),
-        overrides=(
-            f"--overrides '{settings.config['overrides']}'"
-            if settings.config["overrides"]
-            else ""
-        ),
         task=settings.config["task"],
         metadata=json.dumps(settings.config["metadata"], sort_keys=True),
     shell:
         "python {input.script:q}"
-        " --index {params.index:q} --key {input.key:q} --modalities {input.modalities:q} {params.overrides}"
+        " --index {params.index:q} --key {input.key:q} --modalities {input.modalities:q}"
+        " --overrides={input.overrides:q}"
         " --task={params.task:q} --metadata {params.metadata:q} --out {params.out:q}"
         " --crosswalk {output.crosswalk:q} 2> {log:q}"

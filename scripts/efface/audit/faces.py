@@ -83,7 +83,7 @@ def _check(image: Path, record: Path) -> str:
             return f"its measure {name} was not taken"
         if not low <= value <= high:
             return f"its measure {name} is outside its bounds"
-    if check.get("image_sha256") not in (None, sha256(image)):
+    if check.get("image_sha256") != sha256(image):
         return "the image is not the one that was checked"
     return ""
 
