@@ -1,10 +1,10 @@
 """NIfTI files whose header is rebuilt from what is known and whose bytes depend on nothing else."""
 
-import zlib
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+from zlib_ng import zlib_ng
 
 from efface.errors import EffaceError
 from efface.files import PRIVATE_FILE, replacing
@@ -89,7 +89,7 @@ def header(
 
 
 def write(
-    path: Path | str, voxels: np.ndarray, head: nib.Nifti1Header, mode: int = PRIVATE_FILE, level: int = 6
+    path: Path | str, voxels: np.ndarray, head: nib.Nifti1Header, mode: int = PRIVATE_FILE, level: int = 5
 ) -> None:
     """Write stored voxels under a header to `path` (.nii or .nii.gz); the same input gives the same bytes.
 
@@ -106,10 +106,10 @@ def write(
         if not str(path).endswith(".gz"):
             stream.writelines(blocks)
             return
-        deflate = zlib.compressobj(level, zlib.DEFLATED, -zlib.MAX_WBITS)
+        deflate = zlib_ng.compressobj(level, zlib_ng.DEFLATED, -zlib_ng.MAX_WBITS)
         stream.write(_GZIP_HEADER)
         crc = size = 0
         for block in blocks:
             stream.write(deflate.compress(block))
-            crc, size = zlib.crc32(block, crc), size + len(block)
+            crc, size = zlib_ng.crc32(block, crc), size + len(block)
         stream.write(deflate.flush() + crc.to_bytes(4, "little") + (size & 0xFFFFFFFF).to_bytes(4, "little"))
