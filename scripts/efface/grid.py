@@ -72,8 +72,9 @@ def carried(mask: np.ndarray, voxel_of_mask_from_voxel: np.ndarray, shape: tuple
         From indices of the new grid to indices of the mask.
     shape : (I, J, K) of the new grid
     """
-    found = ndimage.affine_transform(
-        mask.astype(np.uint8, copy=False), voxel_of_mask_from_voxel[:3, :3], voxel_of_mask_from_voxel[:3, 3],
-        shape[:3], order=0, mode="nearest",
+    # In Fortran order, as images are stored: whoever goes through both does not jump about in memory.
+    turned = ndimage.affine_transform(
+        mask.T.astype(np.uint8, copy=False), voxel_of_mask_from_voxel[2::-1, 2::-1],
+        voxel_of_mask_from_voxel[2::-1, 3], shape[2::-1], order=0, mode="nearest",
     )  # fmt: skip
-    return found.astype(mask.dtype, copy=False)
+    return turned.T.astype(mask.dtype, copy=False)

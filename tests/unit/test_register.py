@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from efface.measure import LEAST_INFORMATION, MOST_TURNED
+from efface.measure import LEAST_INFORMATION, LEAST_LEAD, MOST_TURNED
 from efface.register import register
-from heads import ATLAS, BRAIN, CHIN, EYES, NOSE, head_image, moved
+from heads import ATLAS, BRAIN, CHIN, EPI, EYES, INVERTED, NOSE, head_image, moved
 
 LANDMARKS = np.array([*EYES, NOSE, CHIN, *BRAIN], float)
 
@@ -29,10 +29,51 @@ def test_the_template_lands_where_the_head_is(motion, spacing):
     assert landing.information > max(LEAST_INFORMATION, landing.rival)
 
 
-def test_inverted_contrast_lands_as_well():
+@pytest.mark.parametrize("size", [0.7, 1.25])
+def test_a_child_and_a_giant_land_as_well(size):
+    motion = moved(size=size)
+    voxels, world_from_voxel = head_image(motion)
+    landing = register(voxels.astype(np.float32), world_from_voxel, ATLAS)
+    assert worst_mm(landing, motion) < 5
+    assert landing.information > max(LEAST_INFORMATION, LEAST_LEAD * landing.rival)
+
+
+@pytest.mark.parametrize(
+    ("head", "motion"),
+    [(INVERTED, moved()), (EPI, moved()), (EPI, moved(15, (0, 10, -20), yaw_degrees=10))],
+    ids=["inverted", "only the brain", "only the brain, turned"],
+)
+def test_another_contrast_lands_as_well(head, motion):
+    voxels, world_from_voxel = head_image(motion, head=head)
+    landing = register(voxels.astype(np.float32), world_from_voxel, ATLAS)
+    # Where the scalp is dark the brain alone says how large the head is.
+    assert worst_mm(landing, motion) < (10 if head is EPI else 6)
+    assert landing.information > max(LEAST_INFORMATION, LEAST_LEAD * landing.rival)
+
+
+@pytest.mark.parametrize("turn", [{"roll_degrees": 40}, {"yaw_degrees": -40}, {"pitch_degrees": 55}])
+def test_a_head_that_is_turned_truly_lands(turn):
+    motion = moved(**turn)
+    voxels, world_from_voxel = head_image(motion)
+    landing = register(voxels.astype(np.float32), world_from_voxel, ATLAS)
+    assert worst_mm(landing, motion) < 6
+    assert abs(landing.turned_degrees - abs(*turn.values())) < 5
+
+
+def test_a_start_leads_where_the_search_does_not_get_and_that_is_known():
+    motion = moved(62, roll_degrees=45, yaw_degrees=65)  # between all turns that are searched
+    voxels, world_from_voxel = head_image(motion)
+    values = voxels.astype(np.float32)
+    led = register(values, world_from_voxel, ATLAS, [motion @ moved(6, (8, -6, 0))])
+    assert worst_mm(led, motion) < 6 and led.information > LEAST_LEAD * led.rival
+    alone = register(values, world_from_voxel, ATLAS)
+    assert worst_mm(alone, motion) < 6 or alone.information < LEAST_LEAD * alone.rival
+
+
+def test_a_wrong_start_does_no_harm():
     voxels, world_from_voxel = head_image()
-    inverted = np.where(voxels > 60, 900 - voxels, voxels).astype(np.float32)
-    assert worst_mm(register(inverted, world_from_voxel, ATLAS), moved()) < 6
+    landing = register(voxels.astype(np.float32), world_from_voxel, ATLAS, [moved(180), moved(size=0.7)])
+    assert worst_mm(landing, moved()) < 5
 
 
 def test_a_header_that_denies_the_head_is_found_out():
@@ -48,5 +89,10 @@ def test_noise_has_no_head():
 
 def test_the_same_image_lands_the_same_to_the_last_bit():
     voxels, world_from_voxel = head_image(moved(10))
-    twice = [register(voxels.astype(np.float32), world_from_voxel, ATLAS) for _ in range(2)]
-    assert np.array_equal(twice[0].image_from_template, twice[1].image_from_template)
+    one, two = (register(voxels.astype(np.float32), world_from_voxel, ATLAS, [moved(5)]) for _ in range(2))
+    assert np.array_equal(one.image_from_template, two.image_from_template)
+    assert (one.information, one.rival, one.turned_degrees) == (
+        two.information,
+        two.rival,
+        two.turned_degrees,
+    )
