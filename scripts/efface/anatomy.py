@@ -1,4 +1,4 @@
-"""Tissue, skin, head and brain of an image, found by the judge alone: by intensity and shape, no atlas.
+"""Tissue, skin and head of an image, found by the judge alone: by intensity and shape, no atlas.
 
 Volumes lie on the template's grid of 2 mm, RAS+.
 """
@@ -7,20 +7,7 @@ import numpy as np
 from scipy import ndimage
 
 STEP_MM = 2.0  # of the grid
-LIKE_BRAIN = {
-    "MR": (0.5, 1.8),
-    "PT": (0.95, 3.0),
-}  # of the deepest brain's value, after the coil's shading is taken out
-LAYERS = {
-    "MR": 3,
-    "CT": 3,
-    "PT": 5,
-}  # of 2 mm that part the brain from what hangs on it; PET blurs bridges thick
-BULK = 5  # layers of 2 mm: half the thickness of the thinnest part that is brain for sure
-DEEP_MM = 28.0  # from the air: beyond the orbits' fat
-SCALP_MM = 4.0  # the outermost layer, never brain
-MOST_SHALLOW = 0.02  # of a brain's core may lie just under the skull
-NECK, FLOOR = 45, 52  # layers of the template's grid: z = -80 and -66, below which there is no brain
+BRIGHT_AIR, NOISY_AIR = 0.2, 0.35  # of the brightest tissue; spread over mean: 0.58 for evenly spread noise
 
 
 def tissue_threshold(values: np.ndarray, modality: str) -> float:
@@ -29,7 +16,7 @@ def tissue_threshold(values: np.ndarray, modality: str) -> float:
         return -300.0
     some = values[tuple(slice(None, None, max(1, size // 100)) for size in values.shape)]
     some = some[some > 0]
-    if some.size < 100:
+    if some.size < 100 or some.min() == some.max():
         return float("inf")
     roots = np.sqrt(np.minimum(some, np.percentile(some, 99.5)))
     counts, edges = np.histogram(roots, 128)
@@ -38,6 +25,19 @@ def tissue_threshold(values: np.ndarray, modality: str) -> float:
     with np.errstate(divide="ignore", invalid="ignore"):
         between = (total[-1] * below / below[-1] - total) ** 2 / (below * (below[-1] - below))
     return float(0.6 * centres[np.nanargmax(between[:-1])] ** 2)
+
+
+def has_noise_for_air(values: np.ndarray) -> bool:
+    """Return whether the air of an MR image is bright noise, as in a ratio of two images (MP2RAGE)."""
+    sides = [values[(slice(None),) * axis + (end,)].ravel() for axis in range(3) for end in (0, -1)]
+    border = np.concatenate(sides)
+    bright = np.median(border) > BRIGHT_AIR * np.percentile(values[::4, ::4, ::4], 99)
+    return bool(bright and border.std() > NOISY_AIR * border.mean())
+
+
+def without_noise(values: np.ndarray) -> np.ndarray:
+    """Return values on the grid without what is bright in fewer than three voxels in a row: noise."""
+    return ndimage.grey_opening(values, size=(3, 3, 3))
 
 
 def tissue_of(values: np.ndarray, threshold: float, seen: np.ndarray) -> np.ndarray:
@@ -62,6 +62,12 @@ def skin_of(tissue: np.ndarray, seen: np.ndarray) -> np.ndarray:
     return skin
 
 
+def largest(mask: np.ndarray) -> np.ndarray:
+    """Return the largest connected part of a mask."""
+    parts, count = ndimage.label(mask)
+    return parts == 1 + np.bincount(parts.ravel())[1:].argmax() if count else mask
+
+
 def head_of(tissue: np.ndarray, seen: np.ndarray) -> np.ndarray:
     """Return the head with its cavities: all that is seen, less the air that is joined to its border."""
     walls = ndimage.binary_closing(np.pad(tissue, 3), iterations=2)[3:-3, 3:-3, 3:-3] | tissue
@@ -69,55 +75,3 @@ def head_of(tissue: np.ndarray, seen: np.ndarray) -> np.ndarray:
     rim = seen & ~ndimage.binary_erosion(seen)
     outside = np.unique(parts[rim])
     return seen & ~np.isin(parts, outside[outside > 0])
-
-
-def brain_of(values: np.ndarray, threshold: float, head: np.ndarray, modality: str) -> np.ndarray:
-    """Return the brain on the template's grid by intensity and shape alone.
-
-    The deepest part of the head is brain. What looks like it and hangs together with it after 6 mm were taken
-    off all around, and those 6 mm, is the brain: eyes, muscles and scalp hang on by thinner bridges.
-    """
-    depth = ndimage.distance_transform_edt(head, sampling=STEP_MM).astype(np.float32)
-    upper = np.where(np.arange(head.shape[2]) < NECK, 0, depth)
-    deepest = upper > 0.75 * upper.max()
-    if modality == "CT":
-        low, high = 0.0, 90.0  # HU; bone is above, fat and air below
-        values = np.where(values < high, values, -np.inf)
-    else:
-        # MR coils see near tissue brighter: with that in, dim brains end halfway and scalps join in.
-        if modality == "MR":
-            values = values / np.maximum(_smooth(values * head) / np.maximum(_smooth(head), 0.05), threshold)
-        usual = float(np.median(values[deepest]))
-        low, high = LIKE_BRAIN[modality][0] * usual, LIKE_BRAIN[modality][1] * usual
-    # Near the surface what is much brighter than brain is fat; deep in the head it is fluid.
-    alike = (values > low) & ((values < high) | (depth > DEEP_MM)) & (depth > SCALP_MM)
-    core = alike
-    for _ in range(LAYERS[modality]):
-        core = ndimage.binary_erosion(core)
-    for layers in range(LAYERS[modality], 8):
-        parts, count = ndimage.label(core)
-        sizes = np.bincount(parts[deepest & core], minlength=count + 1)
-        sizes[0] = 0
-        part = parts == sizes.argmax() if sizes.any() else np.zeros_like(core)
-        # Brain lies under scalp, skull and fluid: a part that comes nearer to the air holds something else.
-        if not part.any() or (depth[part] < 2 * SCALP_MM + 2 * layers).mean() < MOST_SHALLOW:
-            break
-        core = ndimage.binary_erosion(core)
-    brain = ndimage.binary_dilation(part, iterations=layers) & alike
-    # What the brain's bulk does not reach (mucosa through the cribriform plate, an optic nerve) hangs on it.
-    solid = ndimage.binary_closing(brain, iterations=2) | brain
-    bulk = _largest(ndimage.binary_erosion(solid, iterations=BULK))
-    brain &= ndimage.binary_dilation(bulk, iterations=BULK + 1)
-    brain[:, :, :FLOOR] = False
-    return brain
-
-
-def _largest(mask: np.ndarray) -> np.ndarray:
-    """Return the largest connected part of a mask."""
-    parts, count = ndimage.label(mask)
-    return parts == 1 + np.bincount(parts.ravel())[1:].argmax() if count else mask
-
-
-def _smooth(volume: np.ndarray) -> np.ndarray:
-    """Return a volume averaged over about 5 cm."""
-    return ndimage.uniform_filter(volume.astype(np.float32), 25, mode="constant")

@@ -11,7 +11,7 @@ from efface.audit.faces import BOUNDS
 from efface.tables import read_json
 
 _PNG = b"\x89PNG\r\n\x1a\n"
-_NO_MEASURES = frozenset({"decision", "reasons", "image", "image_sha256"})
+_NO_MEASURES = frozenset({"decision", "reasons", "image", "image_sha256", "image_from_template"})
 _LABELS = {
     "brain_voxels_changed": "Brain voxels changed",
     "face_surface_surviving": "Face surface surviving, worst region",

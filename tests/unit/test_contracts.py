@@ -15,8 +15,33 @@ RULES = sorted((REPOSITORY / "workflow" / "rules").glob("*.smk"))
 
 BASE = {"errors", "files", "tables", "grid", "nifti", "schema", "settings"}
 READERS = {"atlas", "dicom", "classify", "naming", "policy", "dates", "identity", "identifiers", "index"}
-MAKERS = {"plan", "convert", "sidecar", "register", "facemask", "deface", "bids", "publish"}
-JUDGES = {"anatomy", "claims", "proof", "measure", "picture", "audit", "evidence", "report", "review"}
+MAKERS = {
+    "plan",
+    "leader",
+    "convert",
+    "sidecar",
+    "poses",
+    "register",
+    "facemask",
+    "deface",
+    "bids",
+    "publish",
+}
+JUDGES = {
+    "anatomy",
+    "brain",
+    "fit",
+    "wrap",
+    "witness",
+    "claims",
+    "proof",
+    "measure",
+    "picture",
+    "audit",
+    "evidence",
+    "report",
+    "review",
+}
 GLUE = {"cli", "run", "provenance"}
 MAY_IMPORT = {
     "base": BASE,
@@ -28,7 +53,7 @@ MAY_IMPORT = {
 LAYERS = {"base": BASE, "readers": READERS, "makers": MAKERS, "judges": JUDGES, "glue": GLUE}
 OUTSIDE = {"snakemake": set(), "argparse": {"cli"}}
 # Where the loop from register over mask to measure is closed: deface asks the judge and obeys.
-ASKS_A_JUDGE = {("deface", "measure"), ("deface", "picture")}
+ASKS_A_JUDGE = {("deface", "measure"), ("deface", "picture"), ("deface", "witness")}
 
 
 def modules():
@@ -73,6 +98,15 @@ def test_the_proof_shares_not_even_a_reader_with_the_conversion():
             used.split(".")[1] for used in imports(LIBRARY / f"{name}.py") if used.startswith("efface.")
         }
         assert wanted <= BASE | {"claims"}
+
+
+def test_the_judge_of_a_defacing_shares_not_even_a_grid_with_those_who_deface():
+    judge = {"measure", "anatomy", "brain", "fit", "wrap"}
+    for name in judge:
+        wanted = {
+            used.split(".")[1] for used in imports(LIBRARY / f"{name}.py") if used.startswith("efface.")
+        }
+        assert wanted <= judge
 
 
 def test_the_library_knows_neither_the_runner_nor_a_command_line():
