@@ -4,7 +4,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from efface.deface import deface_file, held
+import numpy as np
+
+from efface.deface import METHODS, deface_file, held
 from efface.errors import guarded
 from efface.files import replacing, sha256
 from efface.tables import read_json, write_json
@@ -21,13 +23,27 @@ def parser() -> argparse.ArgumentParser:
         "--sidecar", type=Path, required=True, help="the image's sidecar, which names the Modality"
     )
     program.add_argument("--atlas", type=Path, required=True, help="folder of the head atlas")
+    program.add_argument(
+        "--leader", default="", help="the check of the session's T1w, whose landing starts this one"
+    )
+    program.add_argument(
+        "--method", action="append", default=[], help="atlas, quickshear or NAME=PROGRAM {input} {output}"
+    )
     program.add_argument("--keep-ears", action="store_true", help="leave the ears in the image")
+    program.add_argument("--fill", choices=("zero", "noise"), default="zero", help="what the face becomes")
+    program.add_argument("--witness", action="store_true", help="ask a face detector too")
     program.add_argument("--out", type=Path, required=True, help="the defaced image")
     program.add_argument("--mask", type=Path, required=True, help="the voxels that were blanked")
     program.add_argument("--check", type=Path, required=True, help="what was measured, and the decision")
     program.add_argument("--picture", type=Path, required=True, help="before and after; private")
     program.add_argument("--release-picture", type=Path, required=True, help="after only")
     return program
+
+
+def landing_of(leader: str) -> np.ndarray | None:
+    """Return where the template lies in the image of a check, (4, 4); None unless that was defaced."""
+    check = read_json(leader) if leader else {}
+    return np.array(check["image_from_template"]) if check.get("decision") == "defaced" else None
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -43,7 +59,11 @@ def main(argv: list[str] | None = None) -> int:
             options.out,
             atlas_folder=options.atlas,
             modality=read_json(options.sidecar).get("Modality"),
+            methods=options.method or METHODS,
             ears=not options.keep_ears,
+            fill=options.fill,
+            leader=landing_of(options.leader),
+            witness=options.witness,
             mask_path=options.mask,
             picture_path=options.picture,
             release_picture_path=options.release_picture,

@@ -49,6 +49,17 @@ def parser() -> argparse.ArgumentParser:
     deface.add_argument(
         "--modality", choices=("MR", "CT", "PT"), help="what the image is (guessed from its values)"
     )
+    deface.add_argument("--keep-ears", action="store_true", help="leave the ears in the image")
+    deface.add_argument("--fill", choices=("zero", "noise"), default="zero", help="what takes its place")
+    deface.add_argument(
+        "--method",
+        action="append",
+        help="atlas, quickshear or 'NAME=PROGRAM {input} {output}'; several are tried in this order",
+    )
+    deface.add_argument(
+        "--atlas", type=Path, default=WORKFLOW / "atlas", help="folder of an atlas of your own"
+    )
+    deface.add_argument("--witness", action="store_true", help="ask a face detector too (efface[witness])")
     deface.add_argument("--mask", type=Path, help="write the mask of removed voxels")
     deface.add_argument("--report", type=Path, help="write the decision and the measures, in JSON")
     deface.add_argument("--picture", type=Path, help="write a picture of before and after, in PNG")
@@ -118,14 +129,18 @@ def _convert(args: argparse.Namespace) -> int:
 
 
 def _deface(args: argparse.Namespace) -> int:
-    from efface.deface import deface_file
+    from efface.deface import METHODS, deface_file
 
     started = time.perf_counter()
     check = deface_file(
         args.image,
         args.out,
-        atlas_folder=WORKFLOW / "atlas",
+        atlas_folder=args.atlas,
         modality=args.modality,
+        methods=args.method or METHODS,
+        ears=not args.keep_ears,
+        fill=args.fill,
+        witness=args.witness,
         mask_path=args.mask,
         picture_path=args.picture,
     )

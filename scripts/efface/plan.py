@@ -8,6 +8,7 @@ from efface import dates, naming
 from efface.classify import Attributes, Kind, Modalities
 from efface.errors import UsageError
 from efface.identity import normalised, pseudonym
+from efface.leader import leaders
 from efface.schema import check
 from efface.tables import read_tsv
 
@@ -98,6 +99,10 @@ def plan(
         if row.record.get("suffix") == "bold" and not row.record["entities"].get("task"):
             row.decision, row.image = "held", ""
             row.reason = "functional series without a task: set task in the configuration"
+    images = [row for row in rows if row.image]
+    leader_of = leaders((row.record, row.files, index[row.series]) for row in images)
+    for row in images:
+        row.record["leader"] = leader_of.get(row.image)
     shown = [row for row in rows if row.decision == "convert"]
     return rows, _people([index[row.series] for row in shown], key)
 
@@ -177,6 +182,7 @@ def _record(
     session = session_of[person, _first(attributes, "StudyInstanceUID")]
     return {
         "image": "",
+        "leader": None,
         "series": series,
         "subject": subject,
         "session": session,

@@ -49,6 +49,9 @@ def study(folder: Path, release: Path, work: Path | None, config: Path | None) -
             )
             if chosen.get(key) and not by_name:
                 chosen[key] = str((config.parent / chosen[key]).resolve())
+        deface = chosen.get("deface")
+        if isinstance(deface, dict) and isinstance(deface.get("atlas"), str) and deface["atlas"]:
+            deface["atlas"] = str((config.parent / deface["atlas"]).resolve())
     chosen |= {"input": str(folder.resolve()), "release": str(release.resolve())}
     chosen["work"] = str((work or Path(f"{release}-work")).resolve())
     chosen.setdefault("dataset", {"name": "Head scans"})

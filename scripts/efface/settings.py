@@ -1,5 +1,6 @@
 """The checked configuration of a study: defaults filled in, paths that do not lie in one another."""
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from efface.schema import check, defaults
 REPOSITORY = Path(__file__).resolve().parents[2]
 WORKFLOW = REPOSITORY / "workflow"
 CONFIG_SCHEMA = WORKFLOW / "schemas" / "config.schema.yaml"
+OWN_METHODS = ("atlas", "quickshear")
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,16 @@ class Settings:
     key: str
     policy: str
     modalities: str
+    atlas: str
     config: dict
+
+    def methods(self) -> list[str]:
+        """Return the methods of defacing as the step reads them: a name, or NAME=PROGRAM ARGUMENTS."""
+        commands = self.config["deface"]["commands"]
+        return [
+            f"{name}={shlex.join(commands[name])}" if name in commands else name
+            for name in self.config["deface"]["methods"]
+        ]
 
 
 def settings(config: dict) -> Settings:
@@ -43,7 +54,15 @@ def settings(config: dict) -> Settings:
     for what, path in (("policy", policy), ("modalities", modalities), ("overrides", config["overrides"])):
         if path and not Path(path).is_file():
             raise UsageError(f"the configuration, {what}", expected="a file", found="none at that path")
-    return Settings(config["input"], config["release"], config["work"], key, policy, modalities, config)
+    atlas = config["deface"]["atlas"] or str(WORKFLOW / "atlas")
+    if not Path(atlas, "template.nii.gz").is_file():
+        raise UsageError("the configuration, deface.atlas", expected="an atlas's folder", found="no template")
+    known = [*OWN_METHODS, *config["deface"]["commands"]]
+    if set(config["deface"]["methods"]) - set(known):
+        raise UsageError("the configuration, deface.methods", expected=f"some of {', '.join(known)}")
+    return Settings(
+        config["input"], config["release"], config["work"], key, policy, modalities, atlas, config
+    )
 
 
 def _apart(config: dict, key: str) -> None:

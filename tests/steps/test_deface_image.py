@@ -2,7 +2,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from deface_image import main
+from deface_image import landing_of, main
 from efface.tables import read_json, write_json
 from heads import ATLAS_FOLDER, head_image
 
@@ -19,12 +19,13 @@ OUTPUTS = {
 def step(tmp_path):
     """Run the step on what lies in tmp_path and return its check."""
 
-    def run(proof):
+    def run(proof, *options):
         write_json(tmp_path / "proof.json", proof)
         arguments = [
             *("--image", tmp_path / "image.nii.gz", "--proof", tmp_path / "proof.json"),
             *("--sidecar", tmp_path / "image.json", "--atlas", ATLAS_FOLDER),
         ]
+        arguments += options
         for option, name in OUTPUTS.items():
             arguments += [option, tmp_path / name]
         assert main([str(argument) for argument in arguments]) == 0
@@ -62,3 +63,28 @@ def test_a_doubtful_head_gives_empty_files_that_no_one_takes_for_a_scan(tmp_path
     assert check["decision"] == "held" and check["reasons"]
     for name in ("defaced.nii.gz", "mask.nii.gz", "check_release.png"):
         assert (tmp_path / name).stat().st_size == 0
+
+
+def test_options_reach_the_defacing(tmp_path, step):
+    voxels, world_from_voxel = head_image(spacing=(3, 3, 3))
+    nib.save(nib.Nifti1Image(voxels, world_from_voxel), tmp_path / "image.nii.gz")
+    write_json(tmp_path / "image.json", {"Modality": "MR"})
+    program = "none=no-such-program {input} {output}"
+    check = step(
+        {"decision": "proved", "reasons": []},
+        *(f"--method={program}", "--method=atlas", "--keep-ears", "--fill=noise", "--leader="),
+    )
+    assert (check["decision"], check["method"]) == ("defaced", "atlas")
+    assert check["tried"] == {"none": ["the program cannot be started; install it or give its whole path"]}
+    assert "ears" not in check["surviving_by_region"]
+    mask, out = (np.asarray(nib.load(tmp_path / OUTPUTS[name]).dataobj) for name in ("--mask", "--out"))
+    assert out[mask == 1].mean() > 1, "noise"
+
+
+def test_only_a_leader_that_was_defaced_leads(tmp_path):
+    pose = [[1, 0, 0, 5], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]
+    for decision, landing in (("defaced", pose), ("held", None), ("no_face", None)):
+        write_json(tmp_path / "check.json", {"decision": decision, "image_from_template": pose})
+        found = landing_of(str(tmp_path / "check.json"))
+        assert found is None if landing is None else np.array_equal(found, landing)
+    assert landing_of("") is None

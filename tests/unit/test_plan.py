@@ -86,6 +86,60 @@ def test_a_task_comes_from_the_configuration_or_the_series_is_held():
     assert "task" in rows["a"].reason
 
 
+GRID = {
+    "FrameOfReferenceUID": ["1.2.9"],
+    "Rows": ["256"],
+    "Columns": ["256"],
+    "PixelSpacing": ["1\\1"],
+    "SliceThickness": ["1"],
+}
+FINE = T1W | GRID
+THICK = FINE | {"PixelSpacing": ["0.4\\0.4"], "SliceThickness": ["5"], "Rows": ["640"], "Columns": ["640"]}
+
+
+def leaders(index):
+    """Return, by series, the series whose image leads it."""
+    rows, _ = planned(index)
+    series_of = {row.image: series for series, row in rows.items() if row.image}
+    return {series: series_of.get(row.record["leader"]) for series, row in rows.items() if row.image}
+
+
+def test_the_finest_t1w_that_shows_most_leads_its_session():
+    slab = FINE | {"PixelSpacing": ["0.8\\0.8"], "Rows": ["64"], "Columns": ["64"], "SliceThickness": ["0.8"]}
+    index = {"a": THICK, "b": FINE, "c": slab, "d": BOLD | GRID, "e": FINE | {"SeriesTime": ["9"]}}
+    found = leaders(index)
+    assert len(set(found.values()) - {None}) == 1
+    (leader,) = set(found.values()) - {None}
+    assert leader in ("b", "e") and found[leader] is None
+    assert all(found[series] == leader for series in set(index) - {leader})
+    assert leaders({"d": BOLD | GRID, "a": THICK}) == {"a": None, "d": "a"}, "better than none"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"FrameOfReferenceUID": ["1.2.8"]},
+        {"FrameOfReferenceUID": []},
+        {"FrameOfReferenceUID": [""]},
+        {"FrameOfReferenceUID": ["1.2.9", "1.2.8"]},
+        {"PatientID": ["9"], "StudyInstanceUID": ["9"]},
+        {"StudyInstanceUID": ["9"]},
+    ],
+)
+def test_nobody_leads_into_another_frame_session_or_person(change):
+    assert leaders({"a": FINE, "b": BOLD | GRID | change}) == {"a": None, "b": None}
+
+
+@pytest.mark.parametrize("change", [{"PixelSpacing": []}, {"SliceThickness": ["thin"]}, {"Rows": ["0"]}])
+def test_a_t1w_of_unknown_size_does_not_lead(change):
+    assert leaders({"a": FINE | change, "b": BOLD | GRID}) == {"a": None, "b": None}
+
+
+def test_a_held_t1w_does_not_lead():
+    doubtful = FINE | {"PatientName": ["A", "B"]}
+    assert leaders({"a": doubtful, "b": BOLD | GRID}) == {"b": None}
+
+
 @pytest.mark.parametrize(
     ("change", "named"),
     [

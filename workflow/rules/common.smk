@@ -19,7 +19,7 @@ from efface.errors import EffaceError
 from efface.files import private_folder
 from efface.publish import timeless
 from efface.settings import settings as checked
-from efface.tables import read_tsv
+from efface.tables import read_json, read_tsv
 
 try:
     settings = checked(config)
@@ -92,6 +92,22 @@ def series_files(wildcards):
         wildcards.image
     ]
     return f"{settings.work}/index/files/{series}.txt"
+
+
+def leader_check(wildcards):
+    """Return the check of the image that leads this one through its session, if one does."""
+    records = Path(checkpoints.plan_images.get().output.records)
+    leader = read_json(records / f"{wildcards.image}.json")["leader"]
+    return [f"{settings.work}/check/{leader}.json"] if leader else []
+
+
+def deface_options(wildcards):
+    """Return how faces are removed as options; a function, for Snakemake leaves the braces in its words alone."""
+    chosen = settings.config["deface"]
+    methods = [f"--method={text}" for text in settings.methods()]
+    ears = ["--keep-ears"] if chosen["ears"] == "keep" else []
+    witness = ["--witness"] if chosen["witness"] else []
+    return [*methods, *ears, *witness, f"--fill={chosen['fill']}"]
 
 
 def of_images(pattern):

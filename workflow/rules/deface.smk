@@ -1,6 +1,6 @@
 """From a proved volume to a defaced one with its measures.
 
-Needs   WORK/nifti/IMAGE.nii.gz and .json, WORK/proof/IMAGE.json, workflow/atlas
+Needs   WORK/nifti/IMAGE.nii.gz and .json, WORK/proof/IMAGE.json, the atlas, the check of the session's leader
 Gives   WORK/defaced/IMAGE.nii.gz, WORK/mask/IMAGE.nii.gz, WORK/check/IMAGE.json and pictures; empty images when held
 """
 
@@ -12,7 +12,8 @@ rule deface_image:
         image=f"{WORK}/nifti/{{image}}.nii.gz",
         sidecar=f"{WORK}/nifti/{{image}}.json",
         proof=f"{WORK}/proof/{{image}}.json",
-        atlas=sorted(map(str, WORKFLOW.glob("atlas/*.nii.gz"))),
+        leader=leader_check,
+        atlas=sorted(map(str, Path(settings.atlas).glob("*.nii.gz"))),
     output:
         image=f"{WORK}/defaced/{{image}}.nii.gz",
         mask=f"{WORK}/mask/{{image}}.nii.gz",
@@ -32,9 +33,11 @@ rule deface_image:
         runtime=60,
     params:
         atlas=folder_of("atlas"),
+        options=deface_options,
     shell:
         "python {input.script:q}"
         " --image {input.image:q} --sidecar {input.sidecar:q} --proof {input.proof:q} --atlas {params.atlas:q}"
+        " {params.options:q} --leader={input.leader:q}"
         " --out {output.image:q} --mask {output.mask:q} --check {output.check:q}"
         " --picture {output.picture:q} --release-picture {output.release_picture:q}"
         " 2> {log:q}"
