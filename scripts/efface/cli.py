@@ -7,8 +7,6 @@ import sys
 import time
 from pathlib import Path
 
-from rich.console import Console
-
 from efface import __version__
 from efface.errors import HELD, REFUSED, UsageError, guarded
 from efface.files import private_folder
@@ -85,7 +83,10 @@ def _run(args: argparse.Namespace) -> int:
     return run(chosen, args.cores, args.snakemake, _console())
 
 
-def _console() -> Console:
+def _console():
+    """Return a console as wide as the terminal, or wide enough for a table."""
+    from rich.console import Console  # most commands print no table
+
     return Console() if sys.stdout.isatty() else Console(width=_WIDE)
 
 

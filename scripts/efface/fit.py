@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import ndimage
-from scipy.spatial.transform import Rotation
 
 from efface.anatomy import STEP_MM
 
@@ -87,11 +86,12 @@ def fit(
         parts.append((brain, drawn[1] > 0, brain_overlap, LEAST_BRAIN_OVERLAP))
     trusted = [part for part in parts if part[2] >= part[3]] or parts[:1]
     slope, bend = np.zeros((len(trusted), 7)), np.zeros((len(trusted), 7))
-    for row, (mine, theirs, now, _) in enumerate(trusted):
-        for freedom, (low, high) in enumerate(_nudges(mine, seen)):
-            before, after = _dice(*low, theirs, known), _dice(*high, theirs, known)
-            slope[row, freedom] = (before - after) / 2
-            bend[row, freedom] = before - 2 * now + after
+    for freedom, (back, forth) in enumerate(_nudges()):
+        seen_back, seen_forth = _put(seen, *back), _put(seen, *forth)
+        for row, (mine, theirs, now, _) in enumerate(trusted):
+            before = _dice(_put(mine, *back), seen_back, theirs, known)
+            after = _dice(_put(mine, *forth), seen_forth, theirs, known)
+            slope[row, freedom], bend[row, freedom] = (before - after) / 2, before - 2 * now + after
     # Head and brain together know best how the template is shifted. Of turns and size a head with its face in
     # view tells most; of a slab, whichever is less round.
     whole = (seen & (drawn[0] == 1)).sum() > WHOLE * (drawn[0] == 1).sum()
@@ -141,21 +141,26 @@ def _dice(mine: np.ndarray, seen: np.ndarray, theirs: np.ndarray, known: np.ndar
     return float(2 * (mine & theirs).sum() / max(1, mine.sum() + theirs.sum()))
 
 
-def _nudges(part: np.ndarray, seen: np.ndarray) -> Iterator[tuple]:
-    """Yield, for each freedom, a part of the image and what was seen, put off to either side."""
+def _nudges() -> Iterator[tuple]:
+    """Yield, for each freedom, the matrix and the shift to either side, from new to old indices."""
     for axis in range(3):
         shift = NUDGE_MM / (COARSE * STEP_MM) * np.eye(3)[axis]
-        yield tuple(_put(part, seen, np.eye(3), sign * shift) for sign in (1, -1))
-    changes = [
-        [Rotation.from_euler("xyz"[axis], sign * NUDGE_DEGREES, degrees=True).as_matrix() for sign in (-1, 1)]
-        for axis in range(3)
-    ]
-    changes.append([np.eye(3) * (1 + sign * NUDGE_SIZE) for sign in (-1, 1)])
+        yield (np.eye(3), shift), (np.eye(3), -shift)
+    angle = np.radians(NUDGE_DEGREES)
+    changes = []
+    for one, other in ((1, 2), (2, 0), (0, 1)):
+        turn = np.eye(3)
+        turn[one, one] = turn[other, other] = np.cos(angle)
+        turn[one, other], turn[other, one] = np.sin(angle), -np.sin(angle)
+        changes.append((turn, turn.T))
+    changes.append((np.eye(3) * (1 - NUDGE_SIZE), np.eye(3) * (1 + NUDGE_SIZE)))
     pivot = PIVOT / COARSE
-    for change in changes:
-        yield tuple(_put(part, seen, linear, pivot - linear @ pivot) for linear in change)
+    for sides in changes:
+        yield tuple((linear, pivot - linear @ pivot) for linear in sides)
 
 
-def _put(part: np.ndarray, seen: np.ndarray, turn: np.ndarray, shift: np.ndarray) -> tuple:
-    """Return two masks turned and shifted, by the matrix and the shift from new to old indices."""
-    return tuple(ndimage.affine_transform(v.astype(np.uint8), turn, shift, order=0) > 0 for v in (part, seen))
+def _put(part: np.ndarray, linear: np.ndarray, shift: np.ndarray) -> np.ndarray:
+    """Return a mask turned and shifted."""
+    if np.array_equal(linear, np.eye(3)):
+        return ndimage.shift(part.view(np.uint8), -shift, order=0, prefilter=False) > 0
+    return ndimage.affine_transform(part.view(np.uint8), linear, shift, order=0, prefilter=False) > 0

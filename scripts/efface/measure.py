@@ -5,7 +5,6 @@ code of the makers and none of their masks takes part, only where the template h
 eyes, nose, mouth and ears.
 """
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -22,7 +21,7 @@ from efface.anatomy import (
     tissue_threshold,
     without_noise,
 )
-from efface.brain import brain_of
+from efface.brain import Brain, brain_of
 from efface.fit import COARSE, LEAST_OVERLAP, Fit, fit, nose_mm, overlap_of
 from efface.wrap import torn
 
@@ -99,6 +98,57 @@ class Stand:
     from_leader: tuple[float, float] | None = None
 
 
+@dataclass(frozen=True)
+class Look:
+    """What the judge sees of an image before anything is removed, on the template's grid.
+
+    Attributes
+    ----------
+    values : (X, Y, Z) float array
+    seen, tissue, skin : (X, Y, Z) bool arrays
+    brain : by its reach along rays
+    brain_ml : its volume
+    fit : how the template lies
+    threshold : values above it are tissue
+    noisy : whether the air is bright noise
+    nose_mm : how far a nose stands out of the cheeks, None when out of view
+    """
+
+    values: np.ndarray
+    seen: np.ndarray
+    tissue: np.ndarray
+    skin: np.ndarray
+    brain: Brain
+    brain_ml: int
+    fit: Fit
+    threshold: float
+    noisy: bool
+    nose_mm: float | None
+
+
+def look(before: np.ndarray, voxel_from_grid: np.ndarray, template: Template, modality: str) -> Look:
+    """Return what the judge sees of an image; the parameters are those of `measure`."""
+    seen = _in_view(before.shape, voxel_from_grid, template.head.shape)
+    noisy = modality == "MR" and has_noise_for_air(before)
+    values = _sampled(before, voxel_from_grid, seen.shape, blend=not noisy)
+    clear = without_noise(values) if noisy else values
+    threshold = tissue_threshold(clear if noisy else before, modality)
+    tissue = tissue_of(clear, threshold, seen)
+    skin = skin_of(tissue, seen)
+    # What noise leaves in the air is no head, but may hide a face: it counts as skin.
+    solid = largest(tissue) if noisy else tissue
+    head = head_of(solid, seen)
+    scalp_shows = overlap_of(head, seen, template.head) >= LEAST_OVERLAP
+    brain = brain_of(clear, threshold, head, seen, modality, scalp_shows=scalp_shows)
+    every = (slice(None, None, COARSE),) * 3
+    inside = brain.on_grid(seen[every].shape, COARSE) & seen[every]
+    brain_ml = round(inside.sum() * (COARSE * STEP_MM) ** 3 / 1000)
+    # In PET the brain's edge is a blur.
+    lies = fit(head, inside if modality != "PT" else None, seen, (template.head, template.brain))
+    nose = nose_mm(skin_of(solid, seen) if noisy else skin, seen)
+    return Look(values, seen, tissue, skin, brain, brain_ml, lies, threshold, noisy, nose)
+
+
 def measure(
     before: np.ndarray,
     after: np.ndarray,
@@ -108,6 +158,7 @@ def measure(
     modality: str,
     stand: Stand,
     ears: bool = True,
+    looked: Look | None = None,
 ) -> Measures:
     """Return the measures of one defaced image.
 
@@ -120,49 +171,31 @@ def measure(
     modality : "MR", "CT" or "PT"
     ears : bool
         Whether ears were to be removed.
+    looked : what `look` gave for `before`, when that is known already
     """
-    seen = _in_view(before.shape, voxel_from_grid, template.head.shape)
-    noisy = modality == "MR" and has_noise_for_air(before)
-    # The one does not wait for the other; what either gives does not depend on which is first.
-    with ThreadPoolExecutor(1) as beside:
-        raw_after = beside.submit(_sampled, after, voxel_from_grid, seen.shape, blend=not noisy)
-        raw = _sampled(before, voxel_from_grid, seen.shape, blend=not noisy)
-        old = without_noise(raw) if noisy else raw
-        threshold = tissue_threshold(old if noisy else before, modality)
-        skin_after = beside.submit(lambda: _tissue_and_skin(raw_after.result(), threshold, seen, noisy))
-        old_tissue, old_skin = _tissue_and_skin(raw, threshold, seen, noisy)
-        # What noise leaves in the air is no head, but may hide a face: it counts as skin.
-        solid = largest(old_tissue) if noisy else old_tissue
-        old_head = head_of(solid, seen)
-        scalp = overlap_of(old_head, seen, template.head) >= LEAST_OVERLAP
-        brain = brain_of(old, threshold, old_head, seen, modality, scalp_shows=scalp)
-        new_tissue, new_skin = skin_after.result()
-    inside = (
-        brain.on_grid(seen[::COARSE, ::COARSE, ::COARSE].shape, COARSE) & seen[::COARSE, ::COARSE, ::COARSE]
-    )
-    found = Measures(threshold=threshold, brain_ml=round(inside.sum() * (COARSE * STEP_MM) ** 3 / 1000))
-    sharp = modality != "PT"
-    found.fit = fit(old_head, inside if sharp else None, seen, (template.head, template.brain))
-    found.nose_mm = nose_mm(skin_of(solid, seen) if noisy else old_skin, seen)
+    old = looked or look(before, voxel_from_grid, template, modality)
+    new = _sampled(after, voxel_from_grid, old.seen.shape, blend=not old.noisy)
+    new_tissue = tissue_of(without_noise(new) if old.noisy else new, old.threshold, old.seen)
+    found = Measures(threshold=old.threshold, nose_mm=old.nose_mm, brain_ml=old.brain_ml, fit=old.fit)
     # Where the scalp gives no signal, the first tissue that a ray meets lies deep: it shows no face.
-    old_skin &= ndimage.binary_dilation(template.head != 1, iterations=round(SKIN_DEPTH_MM / STEP_MM))
-    shown = ndimage.binary_dilation(new_skin, iterations=round(SKIN_MM / STEP_MM))
+    near = ndimage.binary_dilation(template.head != 1, iterations=round(SKIN_DEPTH_MM / STEP_MM))
+    shown = ndimage.binary_dilation(skin_of(new_tissue, old.seen), iterations=round(SKIN_MM / STEP_MM))
     for number, name in REGIONS.items():
-        skin = old_skin & (template.regions == number)
+        skin = old.skin & near & (template.regions == number)
         if skin.sum() >= LEAST_SKIN and (ears or name != "ears"):
             found.surviving[name] = round(float(shown[skin].mean()), 4)
     found.face_in_view = bool(found.surviving)
     found.in_front = int((new_tissue & np.isin(template.regions, (1, 2, 3)))[:, FACE_PLANE:, :BROWS].sum())
-    changed = raw != raw_after.result()
-    found.masked_tissue = int((old_tissue & changed).sum())
+    changed = old.values != new
+    found.masked_tissue = int((old.tissue & changed).sum())
     # Only MR wraps: its phase and its slices come round again.
-    found.torn = modality == "MR" and not noisy and torn(before, before != after, threshold)
+    found.torn = modality == "MR" and not old.noisy and torn(before, before != after, old.threshold)
     grid_from_voxel = np.linalg.inv(voxel_from_grid)
     # Nor is an edge known better than to one voxel of the image.
     edge_mm = max(EDGE_MM[modality], STEP_MM * float(voxel_sizes(grid_from_voxel).max()))
-    if brain.holds(np.argwhere(changed), edge_mm).any():
+    if old.brain.holds(np.argwhere(changed), edge_mm).any():
         own = apply_affine(grid_from_voxel, np.argwhere(before != after))
-        found.brain_voxels_changed = int(brain.holds(own, edge_mm).sum())
+        found.brain_voxels_changed = int(old.brain.holds(own, edge_mm).sum())
     _judge(found, stand)
     return found
 
@@ -176,14 +209,6 @@ def _sampled(
         volume.T, voxel_from_grid[2::-1, 2::-1], voxel_from_grid[2::-1, 3], shape[::-1], order=int(blend)
     )
     return np.ascontiguousarray(turned.T)
-
-
-def _tissue_and_skin(
-    values: np.ndarray, threshold: float, seen: np.ndarray, noisy: bool
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return tissue and its outer skin on the template's grid."""
-    tissue = tissue_of(without_noise(values) if noisy else values, threshold, seen)
-    return tissue, skin_of(tissue, seen)
 
 
 def _in_view(size: tuple[int, ...], voxel_from_grid: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

@@ -3,7 +3,6 @@
 import difflib
 from pathlib import Path
 
-import jsonschema
 import yaml
 
 from efface.errors import UsageError
@@ -17,6 +16,8 @@ def check(document: object, schema: Path | str, name: str) -> None:
     UsageError
         With the place of the first fault and, for a misspelt key, the nearest right one.
     """
+    import jsonschema  # slow to import, and only configurations are checked
+
     rules = yaml.safe_load(Path(schema).read_text(encoding="utf-8"))
     faults = jsonschema.Draft202012Validator(rules).iter_errors(document)
     fault = jsonschema.exceptions.best_match(faults)
@@ -41,7 +42,7 @@ def check(document: object, schema: Path | str, name: str) -> None:
     raise UsageError(f"{name}, {place}: {_said(fault)}", todo=about)
 
 
-def _said(fault: jsonschema.ValidationError) -> str:
+def _said(fault) -> str:
     wanted = fault.validator_value
     if fault.validator == "type":
         return f"expected {wanted if isinstance(wanted, str) else ' or '.join(wanted)}"

@@ -1,6 +1,8 @@
 """One image is defaced: a template finds the head, a method its voxels to remove, and a judge looks."""
 
+import os
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,7 +10,7 @@ import numpy as np
 
 from efface import grid, nifti, picture
 from efface.atlas import read_atlas
-from efface.deface.attempt import Attempt, held, judged, record
+from efface.deface.attempt import Attempt, held, judged, look, record
 from efface.deface.methods import method
 from efface.deface.scene import Scene, Volume, readable
 from efface.errors import EffaceError, UsageError
@@ -82,14 +84,29 @@ def deface_file(
     starts = () if leader is None else (leader,)
     landing = register(readable(values, modality), image.affine, atlas, starts)
     scene = Scene(values, image.affine, modality, landing, atlas, ears, leader, Path(image_path))
-    made, tried = _first_accepted(named, scene, volume, fill, picture_path)
-    check = record(made, landing) | {"tried": tried}
-    if check["decision"] == "held":
-        return check
+    out_path = Path(out_path)
+    draft_path = out_path.with_name(f".draft.{os.getpid()}.{out_path.name}")
+    try:
+        # The judge looks at the image while a method finds its mask, and at the outcome while it is written.
+        with ThreadPoolExecutor(1) as beside:
+            looking = beside.submit(look, scene)
+
+            def draft(defaced: Volume) -> Future:
+                return beside.submit(_write, draft_path, image, defaced.stored)
+
+            made, tried = _first_accepted(named, scene, volume, fill, picture_path, looking, draft)
+        check = record(made, landing) | {"tried": tried}
+        if check["decision"] == "held":
+            return check
+        face = check["decision"] == "defaced"
+        if face:
+            draft_path.replace(out_path)
+        else:
+            _write(out_path, image, stored)
+    finally:
+        draft_path.unlink(missing_ok=True)
     if witness:
         check |= testify(values, made.after, scene.voxel_from_template, made.found.threshold)
-    face = check["decision"] == "defaced"
-    _write(out_path, image, made.defaced.stored if face else stored)
     if mask_path:
         header = nifti.header(made.mask.shape, np.dtype(np.uint8), image.affine)
         nifti.write(mask_path, (made.mask & face).astype(np.uint8), header)
@@ -107,11 +124,13 @@ def _first_accepted(
     volume: Volume,
     fill: str,
     picture_path: Path | str | None,
+    looking: Future,
+    draft: Callable[[Volume], Future],
 ) -> tuple[Attempt, dict[str, list[str]]]:
     """Return the attempt that the judge accepts, else the first one, and why others failed; picture it."""
     first, tried = None, {}
     for name, give in named:
-        made = judged(name, give, scene, volume, fill)
+        made = judged(name, give, scene, volume, fill, looking=looking, draft=draft)
         if made.found and picture_path and (first is None or first.found is None or not made.reasons):
             both = [scene.values, made.after]
             seen = picture.picture(both, scene.voxel_from_template, made.found.threshold, made.mask)

@@ -1,11 +1,13 @@
 """One attempt: a method gives a mask, masked voxels become air, and the judge looks."""
 
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
 
 import numpy as np
 
 from efface import measure
+from efface.atlas import Atlas
 from efface.deface.scene import Scene, Volume
 from efface.errors import EffaceError
 from efface.poses import apart
@@ -34,29 +36,51 @@ class Attempt:
     found: measure.Measures | None = None
 
 
+def look(scene: Scene) -> measure.Look:
+    """Return what the judge sees of an image before any method is tried."""
+    template = scene.voxel_from_template @ scene.atlas.world_from_voxel
+    return measure.look(scene.values, template, _drawn(scene.atlas), scene.modality)
+
+
 def judged(
-    name: str, method: Callable[[Scene], np.ndarray], scene: Scene, volume: Volume, fill: str
+    name: str,
+    method: Callable[[Scene], np.ndarray],
+    scene: Scene,
+    volume: Volume,
+    fill: str,
+    *,
+    looking: Future,
+    draft: Callable[[Volume], Future],
 ) -> Attempt:
     """Return what comes of a method on one image.
 
     Parameters
     ----------
     fill : "zero" or "noise"
+    looking : will give what `look` gives
+    draft : begins to write the defaced volume, for nothing when the judge objects
     """
     try:
         mask = method(scene)
     except EffaceError as error:
         return Attempt(name, [str(error)])
     defaced = volume.without(mask, scene.modality, fill)
+    writing = draft(defaced)
     after = defaced.values()
     landing, drawn = scene.landing, scene.atlas
     from_leader = None if scene.leader is None else apart(landing.image_from_template, scene.leader)
     found = measure.measure(
         scene.values, after, scene.voxel_from_template @ drawn.world_from_voxel,
-        measure.Template(drawn.regions, drawn.head, drawn.brain), modality=scene.modality, ears=scene.ears,
+        _drawn(drawn), modality=scene.modality, ears=scene.ears, looked=looking.result(),
         stand=measure.Stand(landing.information, landing.rival, landing.turned_degrees, from_leader),
     )  # fmt: skip
+    writing.result()
     return Attempt(name, found.reasons, mask, defaced, after, found)
+
+
+def _drawn(atlas: Atlas) -> measure.Template:
+    """Return what the judge gets to know of the atlas: not its masks."""
+    return measure.Template(atlas.regions, atlas.head, atlas.brain)
 
 
 def record(made: Attempt, landing: Landing) -> dict:
