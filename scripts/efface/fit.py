@@ -13,7 +13,12 @@ LEAST_BRAIN_OVERLAP = 0.76  # the same for the brain, when the scalp does not sh
 NUDGE_MM, NUDGE_DEGREES, NUDGE_SIZE = 8.0, 10.0, 0.1
 MOST_OFF_MM = 6.0  # along x, y and z, by where the head would overlap best
 MOST_OFF_BRAIN_MM = 8.0  # the same where only the brain shows: its floor is known less well
-MOST_OFF_DEGREES = (9.0, 9.0, 9.0)  # in pitch, roll and yaw; a slab of a round skull says less about them
+MOST_OFF_DEGREES = (6.0, 5.0, 5.0)  # in pitch, roll and yaw, of a whole head
+MOST_OFF_SLAB_DEGREES = (
+    9.0,
+    5.0,
+    5.0,
+)  # the same where less is in view: a round skull says less of its pitch
 MOST_OFF_SIZE = 0.15  # of the template's
 MOST_OFF_BRAIN_DEGREES = (6.5, 5.0, 5.0)  # the same where only the brain shows, which is rounder
 WHOLE = 0.8  # of the template's head in view
@@ -31,6 +36,7 @@ class Fit:
     overlap, brain_overlap : Dice, 0-1, of the image's and the template's head and brain
     offset_mm, offset_degrees, offset_size : where the overlap would be best: along x, y and z; in pitch,
         roll and yaw; and by what share of its size
+    whole : whether the image shows (nearly) all of what the template shows of a head
     """
 
     overlap: float = 0.0
@@ -38,6 +44,7 @@ class Fit:
     offset_mm: tuple[float, float, float] = (NOT_KNOWN,) * 3
     offset_degrees: tuple[float, float, float] = (NOT_KNOWN,) * 3
     offset_size: float = NOT_KNOWN
+    whole: bool = False
 
     @property
     def scalp_shows(self) -> bool:
@@ -51,7 +58,7 @@ class Fit:
             faults.append("the image's head does not lie where the template's does")
         most_mm, most_degrees = MOST_OFF_BRAIN_MM, MOST_OFF_BRAIN_DEGREES
         if self.scalp_shows:
-            most_mm, most_degrees = MOST_OFF_MM, MOST_OFF_DEGREES
+            most_mm, most_degrees = MOST_OFF_MM, MOST_OFF_DEGREES if self.whole else MOST_OFF_SLAB_DEGREES
         if (
             np.abs(self.offset_mm).max() > most_mm
             or np.greater(np.abs(self.offset_degrees), most_degrees).any()
@@ -109,6 +116,7 @@ def fit(
         tuple(best[:3].round(1).tolist()),
         turns,
         round(float(best[6]), 3),
+        bool(whole),
     )
 
 

@@ -191,8 +191,8 @@ def measure(
     # Only MR wraps: its phase and its slices come round again.
     found.torn = modality == "MR" and not old.noisy and torn(before, before != after, old.threshold)
     grid_from_voxel = np.linalg.inv(voxel_from_grid)
-    # Nor is an edge known better than to one voxel of the image.
-    edge_mm = max(EDGE_MM[modality], STEP_MM * float(voxel_sizes(grid_from_voxel).max()))
+    # Nor is an edge known better than to one and a half voxels of the image.
+    edge_mm = max(EDGE_MM[modality], 1.5 * STEP_MM * float(voxel_sizes(grid_from_voxel).max()))
     if old.brain.holds(np.argwhere(changed), edge_mm).any():
         own = apply_affine(grid_from_voxel, np.argwhere(before != after))
         found.brain_voxels_changed = int(old.brain.holds(own, edge_mm).sum())

@@ -15,6 +15,7 @@ from efface import grid, poses
 from efface.atlas import Atlas
 
 STEP_MM = 4.0
+FAR_DEGREES, BETTER = 4.0, 1.05  # a fit that turned further is followed by another, taken if so much better
 WORTH_FITTING = 0.8  # of the best pose's information: less is no candidate any more
 BRAIN_STEP = np.float32(
     250
@@ -63,7 +64,7 @@ def register(
     climbed = [scorer.climbed(pose) for pose in [*starts, *poses.search(scorer, image, world_from_image)]]
     chosen = poses.distinct(climbed)
     fitted = []
-    refine = _Refiner(image, world_from_image, atlas)
+    refine = _Refiner(image, world_from_image, atlas, scorer)
     for _, pose in [found for found in chosen[:2] if found[0] > WORTH_FITTING * chosen[0][0]]:
         refined = refine(pose)
         fitted.append((scorer.information(refined), refined))
@@ -81,7 +82,8 @@ def _levels(image: np.ndarray) -> np.ndarray:
 class _Refiner:
     """Mattes mutual information over affine transforms (SimpleITK)."""
 
-    def __init__(self, image: np.ndarray, world_from_image: np.ndarray, atlas: Atlas):
+    def __init__(self, image: np.ndarray, world_from_image: np.ndarray, atlas: Atlas, scorer: poses.Scorer):
+        self.scorer = scorer
         every = (slice(None, None, 2),) * 3
         world_from_fixed = atlas.world_from_voxel @ np.diag([2, 2, 2, 1.0])
         fixed = ndimage.gaussian_filter(atlas.template.astype(np.float32), 1)
@@ -95,6 +97,11 @@ class _Refiner:
     def __call__(self, pose: np.ndarray) -> np.ndarray:
         """Return the pose after an affine fit; where that is no head any more, after a fit of one size."""
         fitted = self._fit(sitk.AffineTransform(3), pose)
+        # A fit that had far to turn may not have arrived.
+        if poses.apart(pose, fitted)[1] > FAR_DEGREES:
+            again = self._fit(sitk.AffineTransform(3), fitted)
+            if self.scorer.information(again) > BETTER * self.scorer.information(fitted):
+                fitted = again
         if poses.is_head(fitted[:3, :3]):
             return fitted
         return self._fit(sitk.Similarity3DTransform(), pose)

@@ -20,7 +20,7 @@ def lines(properties, required, prefix=""):
         default = (
             "(must be set)"
             if key in required
-            else f"`{yaml.safe_dump(rule.get('default')).split(chr(10))[0]}`"
+            else f"`{yaml.safe_dump(rule.get('default'), default_flow_style=True).split(chr(10))[0]}`"
         )
         kind = rule["type"]
         if "properties" in rule:
