@@ -3,7 +3,7 @@
 import numpy as np
 
 LEAST_SHARE = 0.02  # of a border plane that is tissue: less holds nothing that matters
-LEAST_OVERLAP = 0.75  # of the tissue of the two outermost planes: in a wrapped image they are neighbours
+LEAST_OVERLAP = 0.68  # of the tissue of the two outermost planes: in a wrapped image they are neighbours
 MOST_TORN = 0.02  # of that tissue, removed on one side and kept on the other
 
 

@@ -1,3 +1,9 @@
+import os
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+
 import nibabel as nib
 import numpy as np
 import pytest
@@ -44,3 +50,26 @@ def test_a_real_head_whose_header_lies_is_held(real_scans, tmp_path, turn):
     check = deface_file(tmp_path / "in.nii.gz", tmp_path / "out.nii.gz", atlas_folder=ATLAS_FOLDER)
     assert check["decision"] == "held"
     assert not (tmp_path / "out.nii.gz").exists()
+
+
+def test_the_same_bytes_on_one_core_and_on_two(real_scans, tmp_path):
+    outs = []
+    for cores in (1, 2):
+        out = tmp_path / f"{cores}.nii.gz"
+        subprocess.run(
+            [
+                Path(sys.executable).with_name("efface"),
+                "deface",
+                real_scans / "nifti_heads" / "T1_head_ext2.nii.gz",
+                out,
+            ],
+            env=os.environ | {"OMP_NUM_THREADS": str(cores)},
+            preexec_fn=partial(_only, cores),
+            check=True,
+        )
+        outs.append(out.read_bytes())
+    assert outs[0] == outs[1]
+
+
+def _only(cores):
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])
