@@ -17,9 +17,7 @@ from efface.atlas import Atlas
 STEP_MM = 4.0
 FAR_DEGREES, BETTER = 4.0, 1.05  # a fit that turned further is followed by another, taken if so much better
 WORTH_FITTING = 0.8  # of the best pose's information: less is no candidate any more
-BRAIN_STEP = np.float32(
-    250
-)  # that sets the brain apart from scalp of its brightness, in the template's levels
+BRAIN_STEP = np.float32(250)  # above the template's levels: the brain is apart from scalp as bright as it
 
 
 @dataclass(frozen=True)
@@ -96,25 +94,23 @@ class _Refiner:
 
     def __call__(self, pose: np.ndarray) -> np.ndarray:
         """Return the pose after an affine fit; where that is no head any more, after a fit of one size."""
-        fitted = self._fit(sitk.AffineTransform(3), pose)
+        fitted = self._fitted(sitk.AffineTransform(3), pose)
         # A fit that had far to turn may not have arrived.
         if poses.apart(pose, fitted)[1] > FAR_DEGREES:
-            again = self._fit(sitk.AffineTransform(3), fitted)
+            again = self._fitted(sitk.AffineTransform(3), fitted)
             if self.scorer.information(again) > BETTER * self.scorer.information(fitted):
                 fitted = again
         if poses.is_head(fitted[:3, :3]):
             return fitted
-        return self._fit(sitk.Similarity3DTransform(), pose)
+        u, sizes, v = np.linalg.svd(pose[:3, :3])
+        centre = apply_affine(pose, poses.CENTRE[None])[0]
+        even = poses.posed(np.exp(np.log(sizes).mean()) * u @ v, centre)
+        return self._fitted(sitk.Similarity3DTransform(), even)
 
-    def _fit(self, transform: sitk.Transform, pose: np.ndarray) -> np.ndarray:
-        linear = pose[:3, :3]
-        if isinstance(transform, sitk.Similarity3DTransform):
-            u, sizes, v = np.linalg.svd(linear)
-            linear = u @ v * np.exp(np.log(sizes).mean())
+    def _fitted(self, transform: sitk.Transform, pose: np.ndarray) -> np.ndarray:
+        """Return the pose after a fit of a kind of transform, in which it must lie itself."""
         transform.SetCenter(poses.CENTRE.tolist())
-        transform.SetMatrix(linear.ravel().tolist(), 1e-6) if isinstance(
-            transform, sitk.Similarity3DTransform
-        ) else transform.SetMatrix(linear.ravel().tolist())
+        transform.SetMatrix(pose[:3, :3].ravel().tolist())
         transform.SetTranslation((apply_affine(pose, poses.CENTRE[None])[0] - poses.CENTRE).tolist())
         # Sums over threads differ in their last bits; the metric obeys only the number for the whole process.
         sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
@@ -131,9 +127,7 @@ class _Refiner:
         method.SetInitialTransform(transform, inPlace=True)
         try:
             method.Execute(self.fixed, self.moving)
-        except RuntimeError as error:  # too few samples within both: the start was no landing
-            if "samples" not in str(error):
-                raise
+        except RuntimeError:  # too few samples within both: the start was no landing
             return pose
         linear = np.array(transform.GetMatrix()).reshape(3, 3)
         return poses.posed(linear, poses.CENTRE + np.array(transform.GetTranslation()))
