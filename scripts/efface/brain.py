@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import ndimage
-from scipy.spatial import KDTree
 
 STEP_MM = 2.0  # of the template's grid, on which all of this lies
 RAYS = 4000
@@ -134,9 +133,17 @@ def _rays() -> np.ndarray:
 
 
 @functools.cache
+def _tree():
+    """Return the rays as a tree to find the nearest in."""
+    from scipy.spatial import KDTree  # slow to import: not before something is judged
+
+    return KDTree(_rays())
+
+
+@functools.cache
 def _neighbours() -> np.ndarray:
     """Return the (RAYS, NEIGHBOURS) nearest rays of each ray, itself first."""
-    return KDTree(_rays()).query(_rays(), k=NEIGHBOURS)[1]
+    return _tree().query(_rays(), k=NEIGHBOURS)[1]
 
 
 def _cells(away: np.ndarray, far: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -152,4 +159,4 @@ def _table() -> np.ndarray:
     down, round_ = np.meshgrid(np.arange(CELLS) + 0.5, np.arange(2 * CELLS) + 0.5, indexing="ij")
     down, round_ = down / CELLS * np.pi, (round_ / CELLS - 1) * np.pi
     cells = np.stack([np.sin(down) * np.cos(round_), np.sin(down) * np.sin(round_), np.cos(down)], axis=-1)
-    return KDTree(_rays()).query(cells)[1]
+    return _tree().query(cells)[1]

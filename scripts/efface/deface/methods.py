@@ -5,7 +5,6 @@ from collections.abc import Callable
 from contextlib import suppress
 
 import numpy as np
-from scipy.spatial import ConvexHull
 
 from efface.deface.external import changed_by
 from efface.deface.scene import Scene
@@ -64,6 +63,8 @@ def quickshear(scene: Scene) -> np.ndarray:
     EffaceError
         When the brain's outline has no such edge.
     """
+    from scipy.spatial import ConvexHull  # slow to import, and rarely needed
+
     outline = np.argwhere(scene.atlas.brain.any(axis=0))
     corners = outline[ConvexHull(outline).vertices] @ scene.atlas.world_from_voxel[1:3, 1:3].T
     corners = corners + scene.atlas.world_from_voxel[1:3, 3]
