@@ -14,11 +14,11 @@ def face_mask(
     *,
     ears: bool = True,
 ) -> np.ndarray:
-    """Return the voxels of an image that show the face or lie in front of or below it: (I, J, K) bool array.
+    """Return the voxels of an image that show the face or lie around it: (I, J, K) bool array.
 
     The mask goes on beyond the template's field of view to the front and to the sides, so that neither a long
-    chin nor a ghost before the nose stays; it ends below the neck. The atlas keeps it off the brain and 4 mm
-    around that.
+    chin nor a ghost before the nose stays, and takes what lies behind the head, where a nose may come in
+    again. It ends below the neck. The atlas keeps it off the brain and 4 mm around that.
 
     Parameters
     ----------
