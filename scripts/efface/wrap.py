@@ -3,8 +3,8 @@
 import numpy as np
 
 LEAST_SHARE = 0.02  # of a border plane that is tissue: less holds nothing that matters
-LEAST_OVERLAP = 0.68  # of the tissue of the two outermost planes: in a wrapped image they are neighbours
-MOST_TORN = 0.02  # of that tissue, removed on one side and kept on the other
+LEAST_LIKENESS = 0.82  # of the two outermost planes, over that of neighbours: in a wrapped image they are such
+MOST_TORN = 0.02  # of the tissue in both, removed on one side and kept on the other
 
 
 def torn(before: np.ndarray, changed: np.ndarray, threshold: float) -> bool:
@@ -19,11 +19,18 @@ def torn(before: np.ndarray, changed: np.ndarray, threshold: float) -> bool:
         Values above it are tissue.
     """
     for axis in range(3):
-        first, last = ((slice(None),) * axis + (end,) for end in (0, -1))
-        here, there = before[first] > threshold, before[last] > threshold
-        both, either = here & there, here | there
-        if either.mean() < LEAST_SHARE or both.sum() < LEAST_OVERLAP * either.sum():
+        first, second, next_to_last, last = ((slice(None),) * axis + (k,) for k in (0, 1, -2, -1))
+        both = (before[first] > threshold) & (before[last] > threshold)
+        if both.mean() < LEAST_SHARE:
+            continue
+        neighbours = _likeness(before[first], before[second]), _likeness(before[next_to_last], before[last])
+        if _likeness(before[first], before[last]) < LEAST_LIKENESS * min(neighbours):
             continue
         if (both & (changed[first] != changed[last])).sum() > MOST_TORN * both.sum():
             return True
     return False
+
+
+def _likeness(one: np.ndarray, other: np.ndarray) -> float:
+    """Return the correlation of two planes, 0 where one of them is even."""
+    return float(np.corrcoef(one.ravel(), other.ravel())[0, 1]) if one.std() * other.std() > 0 else 0.0
