@@ -3,7 +3,7 @@
 import numpy as np
 
 LEAST_SHARE = 0.02  # of a border plane that is tissue: less holds nothing that matters
-LEAST_LIKENESS = 0.82  # of the two outermost planes, over that of neighbours: in a wrapped image they are such
+LEAST_LIKENESS = 0.82  # of the outermost planes, over that of neighbours: wrapped, they are neighbours
 MOST_TORN = 0.02  # of the tissue in both, removed on one side and kept on the other
 
 
