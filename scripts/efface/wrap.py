@@ -24,7 +24,7 @@ def torn(before: np.ndarray, changed: np.ndarray, threshold: float) -> bool:
         if both.mean() < LEAST_SHARE:
             continue
         neighbours = _likeness(before[first], before[second]), _likeness(before[next_to_last], before[last])
-        if _likeness(before[first], before[last]) < LEAST_LIKENESS * min(neighbours):
+        if _likeness(before[first], before[last]) < LEAST_LIKENESS * max(neighbours):
             continue
         if (both & (changed[first] != changed[last])).sum() > MOST_TORN * both.sum():
             return True
