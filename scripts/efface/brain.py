@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-STEP_MM = 2.0  # of the template's grid, on which all of this lies
+from efface.anatomy import STEP_MM
+
 RAYS = 4000
 RAY_MM = np.arange(8.0, 112.0, 2.0)
 CORE_MM = 26.0  # so far from the middle all is brain

@@ -14,11 +14,7 @@ NUDGE_MM, NUDGE_DEGREES, NUDGE_SIZE = 8.0, 10.0, 0.1
 MOST_OFF_MM = 6.0  # along x, y and z, by where the head would overlap best
 MOST_OFF_BRAIN_MM = 8.0  # the same where only the brain shows: its floor is known less well
 MOST_OFF_DEGREES = (6.0, 5.0, 5.0)  # in pitch, roll and yaw, of a whole head
-MOST_OFF_SLAB_DEGREES = (
-    9.0,
-    5.0,
-    5.0,
-)  # the same where less is in view: a round skull says less of its pitch
+MOST_OFF_SLAB_DEGREES = (9.0, 5.0, 5.0)  # the same where less is in view, which is rounder
 MOST_OFF_SIZE = 0.15  # of the template's
 MOST_OFF_BRAIN_DEGREES = (6.5, 5.0, 5.0)  # the same where only the brain shows, which is rounder
 WHOLE = 0.8  # of the template's head in view

@@ -33,7 +33,7 @@ MOST_TURNED = 65.0  # degrees: nobody lies in a scanner so far from what the hea
 NEAR_LEADER = (10.0, 10.0)  # mm and degrees: as near as two scans of one session may well lie
 FAR_FROM_LEADER = (20.0, 20.0)
 MOST_SURVIVING = 0.05  # of a region's skin
-MOST_IN_FRONT = 50  # voxels of 8 mm3 of tissue where the face was, or behind the head
+MOST_IN_FRONT = 50  # voxels of 8 mm3 of tissue where the face was
 LEAST_SKIN = 60  # voxels of 8 mm3: less skin is no part of a face
 LEAST_BRAIN_ML = 300  # a slab of 5 cm has more; less is a brain that was not found
 EDGE_MM = {"MR": 4.0, "CT": 4.0, "PT": 10.0}  # to which the brain's edge is known
@@ -138,9 +138,9 @@ def look(before: np.ndarray, voxel_from_grid: np.ndarray, template: Template, mo
     # What noise leaves in the air is no head, but may hide a face: it counts as skin.
     solid = largest(tissue) if noisy else tissue
     head = head_of(solid, seen)
-    scalp_shows = overlap_of(head, seen, template.head) >= LEAST_OVERLAP
-    brain = brain_of(clear, threshold, head, seen, modality, scalp_shows=scalp_shows)
     every = (slice(None, None, COARSE),) * 3
+    scalp_shows = overlap_of(head[every], seen[every], template.head[every]) >= LEAST_OVERLAP
+    brain = brain_of(clear, threshold, head, seen, modality, scalp_shows=scalp_shows)
     inside = brain.on_grid(seen[every].shape, COARSE) & seen[every]
     brain_ml = round(inside.sum() * (COARSE * STEP_MM) ** 3 / 1000)
     # In PET the brain's edge is a blur.
@@ -189,12 +189,13 @@ def measure(
     changed = old.values != new
     found.masked_tissue = int((old.tissue & changed).sum())
     # Only MR wraps: its phase and its slices come round again.
-    found.torn = modality == "MR" and not old.noisy and torn(before, before != after, old.threshold)
+    removed = before != after
+    found.torn = modality == "MR" and not old.noisy and torn(before, removed, old.threshold)
     grid_from_voxel = np.linalg.inv(voxel_from_grid)
     # Nor is an edge known better than to one and a half voxels of the image.
     edge_mm = max(EDGE_MM[modality], 1.5 * STEP_MM * float(voxel_sizes(grid_from_voxel).max()))
     if old.brain.holds(np.argwhere(changed), edge_mm).any():
-        own = apply_affine(grid_from_voxel, np.argwhere(before != after))
+        own = apply_affine(grid_from_voxel, np.argwhere(removed))
         found.brain_voxels_changed = int(old.brain.holds(own, edge_mm).sum())
     _judge(found, stand)
     return found
@@ -224,8 +225,8 @@ def _in_view(size: tuple[int, ...], voxel_from_grid: np.ndarray, shape: tuple[in
 def _judge(found: Measures, stand: Stand) -> None:
     """Put into words what lies outside its bound."""
     led = stand.from_leader is not None and np.less_equal(stand.from_leader, NEAR_LEADER).all()
-    lead = stand.information >= LEAST_LEAD * stand.rival and stand.information >= LEAST_INFORMATION
-    if not lead and not led:
+    leads = stand.information >= LEAST_LEAD * stand.rival
+    if stand.information < LEAST_INFORMATION or not (leads or led):
         found.reasons.append("the head template does not fit this image better than by chance")
     if stand.from_leader is not None and np.greater(stand.from_leader, FAR_FROM_LEADER).any():
         found.reasons.append("the head lies elsewhere than in the T1w image of its session")
