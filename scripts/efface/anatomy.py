@@ -71,7 +71,8 @@ def largest(mask: np.ndarray) -> np.ndarray:
 def head_of(tissue: np.ndarray, seen: np.ndarray) -> np.ndarray:
     """Return the head with its cavities: all that is seen, less the air that is joined to its border."""
     walls = ndimage.binary_closing(np.pad(tissue, 3), iterations=2)[3:-3, 3:-3, 3:-3] | tissue
-    parts, _ = ndimage.label(~walls & seen)
-    rim = seen & ~ndimage.binary_erosion(seen)
-    outside = np.unique(parts[rim])
-    return seen & ~np.isin(parts, outside[outside > 0])
+    parts, count = ndimage.label(~walls & seen)
+    outside = np.zeros(count + 1, bool)
+    outside[parts[seen & ~ndimage.binary_erosion(seen)]] = True
+    outside[0] = False
+    return seen & ~outside[parts]

@@ -48,13 +48,20 @@ class Brain:
         away = (index - self.centre) * STEP_MM
         far = np.linalg.norm(away, axis=1)
         y, z = (GRID_FROM[k] + STEP_MM * index[:, k + 1] for k in range(2))
-        reach = self.reach_mm[_table()[_cells(away, np.maximum(far, 1e-6))]]
-        return (far < reach - margin_mm) & (z > np.interp(y, FLOOR_Y, FLOOR_Z) + margin_mm)
+        held = (far < self.reach_mm.max() - margin_mm) & (z > np.interp(y, FLOOR_Y, FLOOR_Z) + margin_mm)
+        reach = self.reach_mm[_table()[_cells(away[held], np.maximum(far[held], 1e-6))]]
+        held[held] = far[held] < reach - margin_mm
+        return held
 
     def on_grid(self, shape: tuple[int, ...], every: int) -> np.ndarray:
         """Return the brain as a mask on the template's grid, thinned to every so many voxels."""
         index = np.indices(shape).reshape(3, -1).T * every
         return self.holds(index).reshape(shape)
+
+
+def prepare() -> None:
+    """Make the tables of rays, which are the same for every image."""
+    _neighbours(), _table()
 
 
 def brain_of(
@@ -136,7 +143,7 @@ def _rays() -> np.ndarray:
 @functools.cache
 def _tree():
     """Return the rays as a tree to find the nearest in."""
-    from scipy.spatial import KDTree  # slow to import: not before something is judged
+    from scipy.spatial import KDTree  # slow to import: while others work
 
     return KDTree(_rays())
 

@@ -89,11 +89,12 @@ def fit(
         parts.append((brain, drawn[1] > 0, brain_overlap, LEAST_BRAIN_OVERLAP))
     trusted = [part for part in parts if part[2] >= part[3]] or parts[:1]
     slope, bend = np.zeros((len(trusted), 7)), np.zeros((len(trusted), 7))
+    masks = [seen, *(part[0] for part in trusted)]
     for freedom, (back, forth) in enumerate(_nudges()):
-        seen_back, seen_forth = _put(seen, *back), _put(seen, *forth)
-        for row, (mine, theirs, now, _) in enumerate(trusted):
-            before = _dice(_put(mine, *back), seen_back, theirs, known)
-            after = _dice(_put(mine, *forth), seen_forth, theirs, known)
+        (seen_back, *parts_back), (seen_forth, *parts_forth) = _put(masks, *back), _put(masks, *forth)
+        for row, (_, theirs, now, _) in enumerate(trusted):
+            before = _dice(parts_back[row], seen_back, theirs, known)
+            after = _dice(parts_forth[row], seen_forth, theirs, known)
             slope[row, freedom], bend[row, freedom] = (before - after) / 2, before - 2 * now + after
     # Head and brain together know best how the template is shifted. Of turns and size a head with its face in
     # view tells most; of a slab, whichever is less round.
@@ -163,8 +164,11 @@ def _nudges() -> Iterator[tuple]:
         yield tuple((linear, pivot - linear @ pivot) for linear in sides)
 
 
-def _put(part: np.ndarray, linear: np.ndarray, shift: np.ndarray) -> np.ndarray:
-    """Return a mask turned and shifted."""
+def _put(masks: list[np.ndarray], linear: np.ndarray, shift: np.ndarray) -> list[np.ndarray]:
+    """Return masks turned and shifted."""
+    bits = sum(mask.view(np.uint8) << bit for bit, mask in enumerate(masks))
     if np.array_equal(linear, np.eye(3)):
-        return ndimage.shift(part.view(np.uint8), -shift, order=0, prefilter=False) > 0
-    return ndimage.affine_transform(part.view(np.uint8), linear, shift, order=0, prefilter=False) > 0
+        put = ndimage.shift(bits, -shift, order=0, prefilter=False)
+    else:
+        put = ndimage.affine_transform(bits, linear, shift, order=0, prefilter=False)
+    return [put >> bit & 1 > 0 for bit in range(len(masks))]

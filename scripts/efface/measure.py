@@ -5,6 +5,7 @@ code of the makers and none of their masks takes part, only where the template h
 eyes, nose, mouth and ears.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -21,7 +22,7 @@ from efface.anatomy import (
     tissue_threshold,
     without_noise,
 )
-from efface.brain import Brain, brain_of
+from efface.brain import Brain, brain_of, prepare
 from efface.fit import COARSE, LEAST_OVERLAP, Fit, fit, nose_mm, overlap_of
 from efface.wrap import torn
 
@@ -126,13 +127,36 @@ class Look:
     nose_mm: float | None
 
 
-def look(before: np.ndarray, voxel_from_grid: np.ndarray, template: Template, modality: str) -> Look:
+@dataclass(frozen=True)
+class Light:
+    """How bright an image is, wherever its head may be.
+
+    Attributes
+    ----------
+    noisy : whether the air is bright noise
+    threshold : values above it are tissue; of a noisy image it is found where the head is
+    """
+
+    noisy: bool
+    threshold: float
+
+
+def light(before: np.ndarray, modality: str) -> Light:
+    """Return how bright an image is; the parameters are those of `measure`."""
+    prepare()
+    noisy = modality == "MR" and has_noise_for_air(before)
+    return Light(noisy, float("nan") if noisy else tissue_threshold(before, modality))
+
+
+def look(
+    before: np.ndarray, voxel_from_grid: np.ndarray, template: Template, modality: str, lit: Light
+) -> Look:
     """Return what the judge sees of an image; the parameters are those of `measure`."""
     seen = _in_view(before.shape, voxel_from_grid, template.head.shape)
-    noisy = modality == "MR" and has_noise_for_air(before)
+    noisy = lit.noisy
     values = _sampled(before, voxel_from_grid, seen.shape, blend=not noisy)
     clear = without_noise(values) if noisy else values
-    threshold = tissue_threshold(clear if noisy else before, modality)
+    threshold = tissue_threshold(clear, modality) if noisy else lit.threshold
     tissue = tissue_of(clear, threshold, seen)
     skin = skin_of(tissue, seen)
     # What noise leaves in the air is no head, but may hide a face: it counts as skin.
@@ -158,7 +182,8 @@ def measure(
     modality: str,
     stand: Stand,
     ears: bool = True,
-    looked: Look | None = None,
+    lit: Light | None = None,
+    looked: Callable[[], Look] | None = None,
 ) -> Measures:
     """Return the measures of one defaced image.
 
@@ -171,14 +196,17 @@ def measure(
     modality : "MR", "CT" or "PT"
     ears : bool
         Whether ears were to be removed.
-    looked : what `look` gave for `before`, when that is known already
+    lit : what `light` gives for `before`, when that is known already
+    looked : gives what `look` gives for `before`, when somebody looks already
     """
-    old = looked or look(before, voxel_from_grid, template, modality)
-    new = _sampled(after, voxel_from_grid, old.seen.shape, blend=not old.noisy)
-    new_tissue = tissue_of(without_noise(new) if old.noisy else new, old.threshold, old.seen)
-    found = Measures(threshold=old.threshold, nose_mm=old.nose_mm, brain_ml=old.brain_ml, fit=old.fit)
+    lit = lit or light(before, modality)
+    new = _sampled(after, voxel_from_grid, template.head.shape, blend=not lit.noisy)
+    removed = before != after
     # Where the scalp gives no signal, the first tissue that a ray meets lies deep: it shows no face.
     near = ndimage.binary_dilation(template.head != 1, iterations=round(SKIN_DEPTH_MM / STEP_MM))
+    old = looked() if looked else look(before, voxel_from_grid, template, modality, lit)
+    new_tissue = tissue_of(without_noise(new) if old.noisy else new, old.threshold, old.seen)
+    found = Measures(threshold=old.threshold, nose_mm=old.nose_mm, brain_ml=old.brain_ml, fit=old.fit)
     shown = ndimage.binary_dilation(skin_of(new_tissue, old.seen), iterations=round(SKIN_MM / STEP_MM))
     for number, name in REGIONS.items():
         skin = old.skin & near & (template.regions == number)
@@ -189,7 +217,6 @@ def measure(
     changed = old.values != new
     found.masked_tissue = int((old.tissue & changed).sum())
     # Only MR wraps: its phase and its slices come round again.
-    removed = before != after
     found.torn = modality == "MR" and not old.noisy and torn(before, removed, old.threshold)
     grid_from_voxel = np.linalg.inv(voxel_from_grid)
     # Nor is an edge known better than to one and a half voxels of the image.

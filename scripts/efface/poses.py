@@ -35,14 +35,14 @@ def around(atlas: Atlas) -> np.ndarray:
     return ndimage.binary_dilation(atlas.head == 1, iterations=round(MARGIN_MM / size)) & (atlas.head > 0)
 
 
-def template_points(atlas: Atlas) -> tuple[np.ndarray, np.ndarray]:
-    """Return (N, 3) points of the template in world mm, well mixed, and their (N,) classes.
+def template_points(atlas: Atlas, where: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return (N, 3) points of the template within a mask in world mm, well mixed, and their (N,) classes.
 
     A class is a level of brightness within or without the brain: what is brain is told apart from scalp
     of the same brightness, so that an image in which only the brain shines (EPI, PET) finds its place too.
     """
     smooth = ndimage.gaussian_filter(atlas.template.astype(np.float32), 1.5)
-    index = np.argwhere(around(atlas)[::3, ::3, ::3]) * 3
+    index = np.argwhere(where[::3, ::3, ::3]) * 3
     place = tuple(index[np.random.default_rng(0).permutation(len(index))].T)
     level = np.minimum(smooth[place] / 200 * LEVELS, LEVELS - 1).astype(np.int32)
     return apply_affine(atlas.world_from_voxel, np.transpose(place)), level + LEVELS * (

@@ -4,6 +4,7 @@ One thread and coarse grids: the same bytes each time.
 """
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,8 +43,25 @@ class Landing:
     turned_degrees: float
 
 
+class Template:
+    """The atlas made ready to be laid onto images: what it needs of time does not wait for an image."""
+
+    def __init__(self, atlas: Atlas):
+        around = poses.around(atlas)
+        with ThreadPoolExecutor(1) as beside:
+            mixing = beside.submit(poses.template_points, atlas, around)
+            every = (slice(None, None, 2),) * 3
+            world_from_fixed = atlas.world_from_voxel @ np.diag([2, 2, 2, 1.0])
+            fixed = ndimage.gaussian_filter(atlas.template.astype(np.float32), 1)
+            inner = ndimage.gaussian_filter(atlas.brain.astype(np.float32), 1) > 0.5
+            fixed = np.minimum(fixed, 200) + BRAIN_STEP * inner
+            self.fixed = _itk(fixed[every], world_from_fixed)
+            self.fixed_mask = _itk(around[every].astype(np.uint8), world_from_fixed)
+            self.points, self.classes = mixing.result()
+
+
 def register(
-    values: np.ndarray, world_from_voxel: np.ndarray, atlas: Atlas, starts: Sequence[np.ndarray] = ()
+    values: np.ndarray, world_from_voxel: np.ndarray, template: Template, starts: Sequence[np.ndarray] = ()
 ) -> Landing:
     """Return where the template lies in an image.
 
@@ -58,11 +76,11 @@ def register(
     """
     image, world_from_image = grid.coarse(values, world_from_voxel, STEP_MM)
     image = _levels(image)
-    scorer = poses.Scorer(image, world_from_image, *poses.template_points(atlas))
+    scorer = poses.Scorer(image, world_from_image, template.points, template.classes)
     climbed = [scorer.climbed(pose) for pose in [*starts, *poses.search(scorer, image, world_from_image)]]
     chosen = poses.distinct(climbed)
     fitted = []
-    refine = _Refiner(image, world_from_image, atlas, scorer)
+    refine = _Refiner(image, world_from_image, template, scorer)
     for _, pose in [found for found in chosen[:2] if found[0] > WORTH_FITTING * chosen[0][0]]:
         refined = refine(pose)
         fitted.append((scorer.information(refined), refined))
@@ -80,15 +98,10 @@ def _levels(image: np.ndarray) -> np.ndarray:
 class _Refiner:
     """Mattes mutual information over affine transforms (SimpleITK)."""
 
-    def __init__(self, image: np.ndarray, world_from_image: np.ndarray, atlas: Atlas, scorer: poses.Scorer):
-        self.scorer = scorer
-        every = (slice(None, None, 2),) * 3
-        world_from_fixed = atlas.world_from_voxel @ np.diag([2, 2, 2, 1.0])
-        fixed = ndimage.gaussian_filter(atlas.template.astype(np.float32), 1)
-        inner = ndimage.gaussian_filter(atlas.brain.astype(np.float32), 1) > 0.5
-        fixed = np.minimum(fixed, 200) + BRAIN_STEP * inner
-        self.fixed = _itk(fixed[every], world_from_fixed)
-        self.fixed_mask = _itk(poses.around(atlas)[every].astype(np.uint8), world_from_fixed)
+    def __init__(
+        self, image: np.ndarray, world_from_image: np.ndarray, template: Template, scorer: poses.Scorer
+    ):
+        self.scorer, self.template = scorer, template
         self.moving = _itk(np.nan_to_num(image).astype(np.float32), world_from_image)
         self.moving_mask = _itk((~np.isnan(image)).astype(np.uint8), world_from_image)
 
@@ -116,7 +129,7 @@ class _Refiner:
         sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
         method = sitk.ImageRegistrationMethod()
         method.SetMetricAsMattesMutualInformation(32)
-        method.SetMetricFixedMask(self.fixed_mask)
+        method.SetMetricFixedMask(self.template.fixed_mask)
         method.SetMetricMovingMask(self.moving_mask)
         method.SetMetricSamplingStrategy(method.REGULAR)
         # Regular samples are shaken a little, by the clock unless told.
@@ -126,7 +139,7 @@ class _Refiner:
         method.SetOptimizerScalesFromPhysicalShift()
         method.SetInitialTransform(transform, inPlace=True)
         try:
-            method.Execute(self.fixed, self.moving)
+            method.Execute(self.template.fixed, self.moving)
         except RuntimeError:  # too few samples within both: the start was no landing
             return pose
         linear = np.array(transform.GetMatrix()).reshape(3, 3)

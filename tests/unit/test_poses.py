@@ -7,7 +7,7 @@ from efface.register import STEP_MM, _levels
 from heads import ATLAS, BRAIN, CHIN, EPI, EYES, HEAD, INVERTED, NOSE, head_image, moved
 
 LANDMARKS = np.array([*EYES, NOSE, CHIN, *BRAIN], float)
-POINTS, CLASSES = poses.template_points(ATLAS)
+POINTS, CLASSES = poses.template_points(ATLAS, poses.around(ATLAS))
 
 
 def scorer_of(motion=None, head=HEAD):
@@ -29,7 +29,7 @@ def test_points_are_few_mixed_and_know_the_brain():
     assert CLASSES.min() >= 0 and CLASSES.max() < 2 * poses.LEVELS
     inside = apply_affine(np.linalg.inv(ATLAS.world_from_voxel), POINTS).round().astype(int)
     assert np.array_equal(ATLAS.brain[tuple(inside.T)] > 0, CLASSES >= poses.LEVELS)
-    again, _ = poses.template_points(ATLAS)
+    again, _ = poses.template_points(ATLAS, poses.around(ATLAS))
     assert np.array_equal(again, POINTS)
 
 

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from efface import grid, nifti, picture
-from efface.atlas import read_atlas
-from efface.deface.attempt import Attempt, held, judged, look, record
+from efface import grid, measure, nifti, picture
+from efface.atlas import Atlas, read_atlas
+from efface.deface.attempt import Attempt, Watch, held, judged, look, record
 from efface.deface.methods import method
 from efface.deface.scene import Scene, Volume, readable
 from efface.errors import EffaceError, UsageError
-from efface.register import register
+from efface.register import Template, register
 from efface.witness import available, testify
 
 __all__ = ["METHODS", "deface_file", "held"]
@@ -67,34 +67,42 @@ def deface_file(
         raise UsageError(
             "the witness", expected="dlib and its models", found="none", todo="install efface[witness]"
         )
-    image = nifti.read(image_path)
-    volume = Volume(nifti.stored(image), *nifti.scaling(image), filled)
-    stored = volume.stored
-    if stored.ndim not in (3, 4) or not np.issubdtype(stored.dtype, np.number) or np.iscomplexobj(stored):
-        return held(["the image is not a volume, or a series of volumes, of real numbers"])
-    values = volume.values()
-    if modality is None:
-        modality = "CT" if values.min() < -500 else "MR"
-    if modality not in MODALITIES:
-        raise EffaceError("modality", expected=" or ".join(MODALITIES), found="another")
-    low, high = grid.box_mm(stored.shape, image.affine)
-    if min(high - low) < SMALLEST_MM or values.max() <= values.min():
-        return held(["too little of a head is in view to find out where its face is"])
-    atlas = read_atlas(atlas_folder)
-    starts = () if leader is None else (leader,)
-    landing = register(readable(values, modality), image.affine, atlas, starts)
-    scene = Scene(values, image.affine, modality, landing, atlas, ears, leader, Path(image_path))
     out_path = Path(out_path)
     draft_path = out_path.with_name(f".draft.{os.getpid()}.{out_path.name}")
+    # Beside this thread the template is made ready while the image is read, and the judge looks at the image
+    # while a method finds its mask, and at the outcome while it is written.
     try:
-        # The judge looks at the image while a method finds its mask, and at the outcome while it is written.
-        with ThreadPoolExecutor(1) as beside:
-            looking = beside.submit(look, scene)
+        with ThreadPoolExecutor(2) as beside:
+            preparing = beside.submit(_prepared, atlas_folder)
+            image = nifti.read(image_path)
+            volume = Volume(nifti.stored(image), *nifti.scaling(image), filled)
+            stored = volume.stored
+            if (
+                stored.ndim not in (3, 4)
+                or not np.issubdtype(stored.dtype, np.number)
+                or np.iscomplexobj(stored)
+            ):
+                return held(["the image is not a volume, or a series of volumes, of real numbers"])
+            values = volume.values()
+            if modality is None:
+                modality = "CT" if values.min() < -500 else "MR"
+            if modality not in MODALITIES:
+                raise EffaceError("modality", expected=" or ".join(MODALITIES), found="another")
+            low, high = grid.box_mm(stored.shape, image.affine)
+            if min(high - low) < SMALLEST_MM or values.max() <= values.min():
+                return held(["too little of a head is in view to find out where its face is"])
+            atlas, template = preparing.result()
+            lighting = beside.submit(measure.light, values, modality)
+            starts = () if leader is None else (leader,)
+            landing = register(readable(values, modality), image.affine, template, starts)
+            scene = Scene(values, image.affine, modality, landing, atlas, ears, leader, Path(image_path))
+            lit = lighting.result()
+            watch = Watch(lit, beside.submit(look, scene, lit))
 
             def draft(defaced: Volume) -> Future:
                 return beside.submit(_write, draft_path, image, defaced.stored)
 
-            made, tried = _first_accepted(named, scene, volume, fill, picture_path, looking, draft)
+            made, tried = _first_accepted(named, scene, volume, fill, picture_path, watch, draft)
         check = record(made, landing) | {"tried": tried}
         if check["decision"] == "held":
             return check
@@ -118,19 +126,25 @@ def deface_file(
     return check
 
 
+def _prepared(atlas_folder: Path | str) -> tuple[Atlas, Template]:
+    """Return the atlas in a folder, and it made ready for images."""
+    atlas = read_atlas(atlas_folder)
+    return atlas, Template(atlas)
+
+
 def _first_accepted(
     named: list[tuple[str, Callable[[Scene], np.ndarray]]],
     scene: Scene,
     volume: Volume,
     fill: str,
     picture_path: Path | str | None,
-    looking: Future,
+    watch: Watch,
     draft: Callable[[Volume], Future],
 ) -> tuple[Attempt, dict[str, list[str]]]:
     """Return the attempt that the judge accepts, else the first one, and why others failed; picture it."""
     first, tried = None, {}
     for name, give in named:
-        made = judged(name, give, scene, volume, fill, looking=looking, draft=draft)
+        made = judged(name, give, scene, volume, fill, watch=watch, draft=draft)
         if made.found and picture_path and (first is None or first.found is None or not made.reasons):
             both = [scene.values, made.after]
             seen = picture.picture(both, scene.voxel_from_template, made.found.threshold, made.mask)

@@ -36,10 +36,18 @@ class Attempt:
     found: measure.Measures | None = None
 
 
-def look(scene: Scene) -> measure.Look:
+@dataclass(frozen=True)
+class Watch:
+    """The judge's view of an image before any method: what `measure.light` gave and what `look` will give."""
+
+    lit: measure.Light
+    looking: Future
+
+
+def look(scene: Scene, lit: measure.Light) -> measure.Look:
     """Return what the judge sees of an image before any method is tried."""
     template = scene.voxel_from_template @ scene.atlas.world_from_voxel
-    return measure.look(scene.values, template, _drawn(scene.atlas), scene.modality)
+    return measure.look(scene.values, template, _drawn(scene.atlas), scene.modality, lit)
 
 
 def judged(
@@ -49,7 +57,7 @@ def judged(
     volume: Volume,
     fill: str,
     *,
-    looking: Future,
+    watch: Watch,
     draft: Callable[[Volume], Future],
 ) -> Attempt:
     """Return what comes of a method on one image.
@@ -57,7 +65,7 @@ def judged(
     Parameters
     ----------
     fill : "zero" or "noise"
-    looking : will give what `look` gives
+    watch : what the judge sees before
     draft : begins to write the defaced volume, for nothing when the judge objects
     """
     try:
@@ -71,7 +79,7 @@ def judged(
     from_leader = None if scene.leader is None else apart(landing.image_from_template, scene.leader)
     found = measure.measure(
         scene.values, after, scene.voxel_from_template @ drawn.world_from_voxel,
-        _drawn(drawn), modality=scene.modality, ears=scene.ears, looked=looking.result(),
+        _drawn(drawn), modality=scene.modality, ears=scene.ears, lit=watch.lit, looked=watch.looking.result,
         stand=measure.Stand(landing.information, landing.rival, landing.turned_degrees, from_leader),
     )  # fmt: skip
     writing.result()
