@@ -1,12 +1,11 @@
 """Convert one series to one image with its sidecar, and prove it; what cannot be proved is held."""
 
 import argparse
-import sys
 from pathlib import Path
 
 from efface import nifti, policy, proof, sidecar, tables
 from efface.convert import convert_series
-from efface.errors import Held, guarded
+from efface.errors import Held, guarded, leave
 from efface.files import replacing
 
 
@@ -51,4 +50,4 @@ def main(argv: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(guarded(main))
+    leave(guarded(main))

@@ -1,13 +1,12 @@
 """Deface one image and write the check of it; an image that is held gives empty files, which are no scan."""
 
 import argparse
-import sys
 from pathlib import Path
 
 import numpy as np
 
 from efface.deface import METHODS, deface_file, held
-from efface.errors import guarded
+from efface.errors import guarded, leave
 from efface.files import replacing, sha256
 from efface.tables import read_json, write_json
 
@@ -82,4 +81,4 @@ def main(argv: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(guarded(main))
+    leave(guarded(main))

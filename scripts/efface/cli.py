@@ -6,9 +6,10 @@ import os
 import sys
 import time
 from pathlib import Path
+from typing import NoReturn
 
 from efface import __version__
-from efface.errors import HELD, REFUSED, UsageError, guarded
+from efface.errors import HELD, REFUSED, UsageError, guarded, leave
 from efface.files import private_folder
 from efface.settings import WORKFLOW
 from efface.tables import read_json, read_tsv, write_json, write_tsv
@@ -182,3 +183,8 @@ def main(argv: list[str] | None = None) -> int:
     if args.snakemake and args.command is not _run:
         parser().error("only efface run takes arguments for Snakemake")
     return guarded(lambda: args.command(args))
+
+
+def program() -> NoReturn:
+    """Run the command of the command line."""
+    leave(main())

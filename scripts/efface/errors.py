@@ -1,8 +1,10 @@
 """Every way in which efface refuses, and how a refusal becomes one line and an exit code."""
 
 import errno
+import os
 import sys
 from collections.abc import Callable
+from typing import NoReturn
 
 REFUSED = 1
 USAGE = 2
@@ -49,6 +51,13 @@ class Held(EffaceError):
     """An image or a series is stopped for a person to decide."""
 
     exit_code = HELD
+
+
+def leave(code: int) -> NoReturn:
+    """End the process at once: to take SimpleITK, GDCM and SciPy apart first takes 0.2 s an image."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def guarded(main: Callable[[], int | None]) -> int:
