@@ -1,13 +1,12 @@
 """Search the staged dataset for everything that identifies, and write what is found as a table."""
 
 import argparse
-import sys
 from pathlib import Path
 
 import yaml
 
 from efface.audit import COLUMNS, audit
-from efface.errors import EffaceError, guarded
+from efface.errors import EffaceError, guarded, leave
 from efface.tables import read_json, read_tsv, write_tsv
 
 
@@ -49,4 +48,4 @@ def _policy(path: Path, plan: Path | None) -> dict[str, dict]:
 
 
 if __name__ == "__main__":
-    sys.exit(guarded(main))
+    leave(guarded(main))

@@ -12,7 +12,6 @@ a radius of 12, brow ridge z = -10, mouth z = -85, chin z = -112, ramus y = 10 t
 """
 
 import argparse
-import sys
 import zipfile
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,7 +21,7 @@ import numpy as np
 from scipy import ndimage
 
 from efface import nifti
-from efface.errors import EffaceError, guarded
+from efface.errors import EffaceError, guarded, leave
 from efface.files import sha256
 
 WHEEL_SHA256 = "957aac1daaedd437a4191d450c4b2829e052351e33272b79ae978c9703edc99e"
@@ -161,4 +160,4 @@ def main(argv: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(guarded(main))
+    leave(guarded(main))

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from efface import nifti, policy, proof, sidecar, tables
-from efface.convert import convert_series
+from efface.convert import convert_series, diffusion
 from efface.errors import Held, guarded, leave
 from efface.files import replacing
 
@@ -20,6 +20,11 @@ def parser() -> argparse.ArgumentParser:
     line.add_argument(
         "--sidecar", type=Path, required=True, help="its sidecar to write (JSON); empty when held"
     )
+    line.add_argument("--bval", type=Path, required=True, help="b-values to write; empty when there are none")
+    line.add_argument(
+        "--bvec", type=Path, required=True, help="directions to write; empty when there are none"
+    )
+    line.add_argument("--unchecked", action="store_true", help="let metadata lack what BIDS requires")
     line.add_argument("--proof", type=Path, required=True, help="the verdict to write (JSON)")
     return line
 
@@ -32,19 +37,26 @@ def main(argv: list[str] | None = None) -> int:
     files = [args.input / name for name in listed.split("\n") if name]
     try:
         conversion = convert_series(files, plan, rules.keywords)
-        description = sidecar.describe(conversion, plan, rules)
+        description = sidecar.describe(conversion, plan, rules, complete=not args.unchecked)
         nifti.write(args.out, conversion.voxels, conversion.header(), level=1)
+        gradients = ("", "")
+        if conversion.b_values is not None:
+            gradients = diffusion.texts(conversion.b_values, conversion.b_vectors)
         engine = conversion.engine
         del conversion
-        verdict = {**proof.prove(files, args.out, tuple(plan.get("accept", ()))), "engine": engine}
+        verdict = {**proof.prove(files, args.out, plan, gradients), "engine": engine}
     except Held as held:
         verdict = {"decision": "held", "reasons": [str(held)]}
     if verdict["decision"] == "proved":
         tables.write_json(args.sidecar, description)
     else:
+        gradients = ("", "")
         for path in (args.out, args.sidecar):
             with replacing(path) as beside:
                 beside.touch()
+    for path, text in zip((args.bval, args.bvec), gradients, strict=True):
+        with replacing(path) as beside:
+            beside.write_text(text, encoding="ascii")
     tables.write_json(args.proof, verdict)
     return 0
 

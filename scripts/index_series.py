@@ -2,17 +2,17 @@
 
 import argparse
 import os
-import sys
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import Progress
 
-from efface.errors import EffaceError, guarded
+from efface.errors import EffaceError, guarded, leave
 from efface.files import private_folder, replacing
 from efface.identifiers import COLUMNS
 from efface.identity import load_or_make_key, pseudonym
 from efface.index import index, looked_for
+from efface.parts import part_key
 from efface.tables import write_json, write_tsv
 
 OVERVIEW = ("SeriesNumber", "Modality", "StudyDate", "SeriesDescription", "ProtocolName")
@@ -29,7 +29,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Write series.tsv, attributes.json, identifiers.tsv, skipped.tsv and one list of files a series."""
+    """Write series.tsv, attributes.json, parts.json, identifiers.tsv, skipped.tsv and lists of files."""
     args = parser().parse_args(argv)
     key = load_or_make_key(args.key)
     with Progress(console=Console(stderr=True), transient=True) as progress:
@@ -44,15 +44,18 @@ def main(argv: list[str] | None = None) -> None:
 
     found = dict(sorted((pseudonym(key, "series", uid), one) for uid, one in by_uid.items()))
     lists = private_folder(args.out / "files")
-    for name, one in found.items():
-        with replacing(lists / f"{name}.txt") as beside:
-            beside.write_text("".join(f"{path}\n" for path in sorted(one.paths)), "utf-8", "surrogateescape")
-    write_json(args.out / "attributes.json", {name: one.attributes for name, one in found.items()})
-    rows = [
-        {"series": name, "files": len(one.paths)}
-        | {keyword: "|".join(one.attributes.get(keyword, ())) for keyword in OVERVIEW}
-        for name, one in found.items()
-    ]
+    attributes, parts, rows = {}, {}, []
+    for series, one in found.items():
+        for number, part in enumerate(one.ordered(), 1):
+            name = part_key(series, number, len(one.parts))
+            with replacing(lists / f"{name}.txt") as beside:
+                listed = "".join(f"{path}\n" for path in sorted(part.paths))
+                beside.write_text(listed, "utf-8", "surrogateescape")
+            attributes[name], parts[name] = one.described(part), part.traits
+            overview = {keyword: "|".join(part.attributes.get(keyword, ())) for keyword in OVERVIEW}
+            rows.append({"series": name, "files": len(part.paths), "frames": part.frames} | overview)
+    write_json(args.out / "attributes.json", attributes)
+    write_json(args.out / "parts.json", parts)
     rows_identifiers = (
         {"series": name, **found_value._asdict()}
         for name, values in looked_for(found).items()
@@ -61,8 +64,8 @@ def main(argv: list[str] | None = None) -> None:
     write_tsv(args.out / "identifiers.tsv", rows_identifiers, COLUMNS)
     rows_skipped = [{"path": one.path, "reason": one.reason, "held": "yes" * one.held} for one in skipped]
     write_tsv(args.out / "skipped.tsv", rows_skipped, ("path", "reason", "held"))
-    write_tsv(args.out / "series.tsv", rows, ("series", "files", *OVERVIEW))
+    write_tsv(args.out / "series.tsv", rows, ("series", "files", "frames", *OVERVIEW))
 
 
 if __name__ == "__main__":
-    sys.exit(guarded(main))
+    leave(guarded(main))

@@ -2,13 +2,12 @@
 
 import argparse
 import shutil
-import sys
 from pathlib import Path
 
 from demo_dicom import head, planted, study
 from demo_dicom.people import PEOPLE, UID_ROOT
 from efface import tables
-from efface.errors import UsageError, guarded
+from efface.errors import UsageError, guarded, leave
 from efface.files import replacing
 
 ATLAS = Path(__file__).resolve().parents[1] / "workflow" / "atlas"
@@ -50,4 +49,4 @@ def main(argv: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(guarded(main))
+    leave(guarded(main))

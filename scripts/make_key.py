@@ -1,10 +1,9 @@
 """Make the study's secret; one that stands is checked and left as it is."""
 
 import argparse
-import sys
 from pathlib import Path
 
-from efface.errors import guarded
+from efface.errors import guarded, leave
 from efface.identity import load_or_make_key
 
 
@@ -21,4 +20,4 @@ def main(argv: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(guarded(main))
+    leave(guarded(main))

@@ -2,11 +2,10 @@
 
 import argparse
 import json
-import sys
 from pathlib import Path
 
 from efface.classify import Modalities
-from efface.errors import guarded
+from efface.errors import guarded, leave
 from efface.files import private_folder
 from efface.identity import load_or_make_key
 from efface.plan import plan, read_overrides
@@ -25,6 +24,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--overrides", default="", help="table of a person's decisions")
     parser.add_argument("--task", default="", help="task label of functional series")
     parser.add_argument("--metadata", type=json.loads, default={}, help="sidecar fields by suffix, in JSON")
+    parser.add_argument("--unnamed", action="store_true", help="plan images of unknown kinds too")
     parser.add_argument("--out", type=Path, required=True, help="folder for the plan")
     parser.add_argument("--crosswalk", type=Path, required=True, help="table from label to source ID")
     return parser
@@ -39,8 +39,9 @@ def main(argv: list[str] | None = None) -> None:
     if args.overrides:
         overrides = read_overrides(args.overrides, SCHEMAS / "overrides.schema.yaml", set(attributes))
     modalities = Modalities(args.modalities, SCHEMAS / "modalities.schema.yaml")
-    config = {"task": args.task, "metadata": args.metadata}
-    rows, people = plan(attributes, files, modalities, overrides, load_or_make_key(args.key), config)
+    config = {"task": args.task, "metadata": args.metadata, "unnamed": args.unnamed}
+    parts = read_json(args.index / "parts.json")
+    rows, people = plan(attributes, files, modalities, parts, overrides, load_or_make_key(args.key), config)
 
     records = private_folder(args.out / "images")
     for row in rows:
@@ -58,4 +59,4 @@ def main(argv: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(guarded(main))
+    leave(guarded(main))

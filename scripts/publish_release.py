@@ -1,12 +1,11 @@
 """Copy the audited dataset to its public place, or refuse in one line."""
 
 import argparse
-import sys
 from collections import Counter
 from pathlib import Path
 
 from efface import __version__
-from efface.errors import guarded
+from efface.errors import guarded, leave
 from efface.files import sha256
 from efface.publish import MANIFEST, publish, refuse, settle
 from efface.tables import read_tsv, write_json
@@ -49,4 +48,4 @@ def main(argv: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(guarded(main))
+    leave(guarded(main))

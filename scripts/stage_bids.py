@@ -3,12 +3,11 @@
 import argparse
 import collections
 import json
-import sys
 from dataclasses import asdict
 from pathlib import Path
 
 from efface.bids import OUTCOME, Outcome, outcome, stage
-from efface.errors import guarded
+from efface.errors import guarded, leave
 from efface.files import sha256
 from efface.tables import read_json, read_tsv, write_tsv
 
@@ -42,7 +41,9 @@ def main(argv: list[str] | None = None) -> None:
             volume = args.work / "defaced" / f"{name}.nii.gz"
             sidecar = args.work / "nifti" / f"{name}.json"
             record = read_json(args.work / "plan" / "images" / f"{name}.json")
-            images.append(record | {"volume": volume, "sidecar": sidecar})
+            beside = [args.work / "nifti" / f"{name}.{kind}" for kind in ("bval", "bvec")]
+            gradients = [path for path in beside if path.stat().st_size]
+            images.append(record | {"volume": volume, "sidecar": sidecar, "gradients": gradients})
     # Files that no header could be read of may belong to any series: they are held as a group, by reason.
     skipped = (row["reason"] for row in read_tsv(args.work / "index" / "skipped.tsv") if row["held"])
     for reason, files in sorted(collections.Counter(skipped).items()):
@@ -57,4 +58,4 @@ def main(argv: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(guarded(main))
+    leave(guarded(main))

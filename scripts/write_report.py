@@ -1,11 +1,10 @@
 """Write the private report, which shows faces, and the public one, which does not."""
 
 import argparse
-import sys
 from pathlib import Path
 
 from efface import evidence, report
-from efface.errors import guarded
+from efface.errors import guarded, leave
 from efface.files import replacing
 from efface.tables import read_json, read_tsv
 
@@ -42,4 +41,4 @@ def main(argv: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(guarded(main))
+    leave(guarded(main))

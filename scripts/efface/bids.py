@@ -13,8 +13,8 @@ from efface.tables import read_json, write_json, write_tsv
 BIDS_VERSION = "1.10.1"
 OUTCOME = ("series", "modality", "files", "image", "decision", "reason")
 
-# CT has no place in BIDS yet; MANIFEST.tsv is efface's own. The patterns are those the validator understands.
-_IGNORED = ("MANIFEST.tsv", "**/ct", "*_ct.*")
+# CT and SWI have no place in BIDS yet; MANIFEST.tsv is efface's own. The patterns are the validator's.
+_IGNORED = ("MANIFEST.tsv", "**/ct", "*_ct.*", "**/swi", "*_swi.*", "*_GRE.*", "*_minIP.*")
 
 _README = """# {name}
 
@@ -81,7 +81,7 @@ def stage(
     bids : Path
         The folder; it is replaced as a whole, so that nothing stale stays.
     images : list of dict
-        Records of the plan with the paths of `volume` and `sidecar`.
+        Records of the plan with the paths of `volume`, `sidecar` and `gradients` (.bval and .bvec, or none).
     participants : list of dict
         Rows with participant_id, age and sex.
     columns : list of str
@@ -104,6 +104,8 @@ def _write(
         private_folder(folder)
         shutil.copyfile(image["volume"], folder / f"{image['image']}.nii.gz")
         write_json(folder / f"{image['image']}.json", read_json(image["sidecar"]))
+        for gradients in image["gradients"]:
+            shutil.copyfile(gradients, folder / f"{image['image']}{gradients.suffix}")
     _write_tables(bids, images, participants, columns)
     _write_description(bids, dataset)
 

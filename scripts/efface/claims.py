@@ -6,16 +6,15 @@ It shares no code with the makers' reader, so that a mistake there cannot hide h
 import logging
 import re
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pydicom
 from pydicom.pixels import pixel_array
 
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # nibabel calls its DICOM readers experimental; this is a second opinion
-    from nibabel.nicom.dicomwrappers import MosaicWrapper
+from efface import gradients, share, tiles
+from efface.share import leaf
 
 pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
 logging.getLogger("pydicom").setLevel(logging.CRITICAL)
@@ -28,8 +27,10 @@ _TAGS = (
     *("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "SpacingBetweenSlices", "EchoTime"),
     *("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence", "NumberOfTemporalPositions"),
     *("AcquisitionDateTime", "AcquisitionDate", "AcquisitionTime", "AcquisitionNumber", "InstanceNumber"),
-    *("TemporalPositionIdentifier", "TriggerTime", "FrameReferenceTime"),
-    *(0x00290010, 0x00291010),  # Siemens' CSA image header, for mosaics
+    *("TemporalPositionIdentifier", "TriggerTime", "FrameReferenceTime", "SliceThickness"),
+    *share.TAGS,
+    *tiles.TAGS,
+    *gradients.TAGS,
 )
 CLOCKS = {  # where a frame's turn in time is written: inside its functional groups, and at the top
     "temporal position": ("FrameContentSequence", "TemporalPositionIndex", "TemporalPositionIdentifier"),
@@ -89,41 +90,31 @@ def distinct(files: list[Path]) -> list[pydicom.Dataset]:
 def claims_of(file: pydicom.Dataset) -> list[Claim]:
     """Return what each frame, or each tile of a mosaic, says of itself, in stored order."""
     try:
-        if "MOSAIC" in (file.get("ImageType") or ()):
+        if tiles.is_tiled(file):
             return _tile_claims(file)
         return [_claim(file, number) for number in range(int(file.get("NumberOfFrames") or 1))]
     except Exception as error:
         raise Unproved(f"a frame's geometry cannot be read ({type(error).__name__})") from None
 
 
-def _leaf(file: pydicom.Dataset, number: int, group: str | None, keyword: str | None, top: str):
-    """Return a frame's own value, else the shared one, else the one at the top of the file."""
-    for name, index in (("PerFrameFunctionalGroupsSequence", number), ("SharedFunctionalGroupsSequence", 0)):
-        if group and file.get(name) and file[name].value[index].get(group):
-            value = file[name].value[index][group].value[0].get(keyword)
-            if value is not None:
-                return value
-    return file.get(top)
+def _claim(file: pydicom.Dataset, number: int, corner: np.ndarray | None = None) -> Claim:
+    def own(group: str, keyword: str):
+        return leaf(file, number, group, keyword, keyword)
 
-
-def _claim(file: pydicom.Dataset, number: int) -> Claim:
-    def leaf(group: str, keyword: str):
-        return _leaf(file, number, group, keyword, keyword)
-
-    cosines = _finite(leaf("PlaneOrientationSequence", "ImageOrientationPatient"), 6)
-    rows_mm, columns_mm = _finite(leaf("PixelMeasuresSequence", "PixelSpacing"), 2)
-    slope = leaf("PixelValueTransformationSequence", "RescaleSlope")
-    intercept = leaf("PixelValueTransformationSequence", "RescaleIntercept")
+    cosines = _finite(own("PlaneOrientationSequence", "ImageOrientationPatient"), 6)
+    rows_mm, columns_mm = _finite(own("PixelMeasuresSequence", "PixelSpacing"), 2)
+    slope = own("PixelValueTransformationSequence", "RescaleSlope")
+    intercept = own("PixelValueTransformationSequence", "RescaleIntercept")
     return Claim(
         file,
         number,
-        _finite(leaf("PlanePositionSequence", "ImagePositionPatient"), 3),
+        _finite(own("PlanePositionSequence", "ImagePositionPatient") if corner is None else corner, 3),
         cosines[:3] * columns_mm,
         cosines[3:] * rows_mm,
         (int(file.Rows), int(file.Columns)),
         1.0 if slope is None else float(slope),
         0.0 if intercept is None else float(intercept),
-        _leaf(file, number, "MREchoSequence", "EffectiveEchoTime", "EchoTime"),
+        leaf(file, number, "MREchoSequence", "EffectiveEchoTime", "EchoTime"),
         _clocks(file, number),
     )
 
@@ -138,7 +129,7 @@ def _finite(value: object, length: int) -> np.ndarray:
 def _clocks(file: pydicom.Dataset, number: int) -> dict[str, float]:
     clocks = {}
     for name, place in CLOCKS.items():
-        value = _leaf(file, number, *place)
+        value = leaf(file, number, *place)
         if name == "acquisition time" and value is None and file.get("AcquisitionTime"):
             value = f"{file.get('AcquisitionDate') or ''}{file.AcquisitionTime}"
         if value not in (None, ""):
@@ -147,23 +138,15 @@ def _clocks(file: pydicom.Dataset, number: int) -> dict[str, float]:
 
 
 def _tile_claims(file: pydicom.Dataset) -> list[Claim]:
-    wrapper = MosaicWrapper(file)
-    rows, columns, count = wrapper.image_shape
-    lps_from_tile = wrapper.affine  # nibabel's arrays run (row, column, tile)
-    claims = []
-    for tile in range(count):
-        claim = _claim(file, tile)
-        claim.corner = lps_from_tile[:3] @ [0, 0, tile, 1]
-        claim.along_column, claim.along_row = lps_from_tile[:3, 0], lps_from_tile[:3, 1]
-        claim.shape = rows, columns
-        claims.append(claim)
-    return claims
+    _, rows, columns = tiles.tile_shape(file)
+    corners = tiles.corners(file)
+    return [
+        replace(_claim(file, number, corner), shape=(rows, columns)) for number, corner in enumerate(corners)
+    ]
 
 
 def _pixels(file: pydicom.Dataset) -> np.ndarray:
     """Return stored values (frames, rows, columns) with the sign that BitsStored gives them."""
-    if "MOSAIC" in (file.get("ImageType") or ()):
-        return np.moveaxis(MosaicWrapper(file).get_unscaled_data(), 2, 0)
     array = pixel_array(file, correct_unused_bits=False).reshape(-1, file.Rows, file.Columns)
     limit = 1 << int(file.BitsStored)
     if file.PixelRepresentation == 1 and array.min() >= 0 and limit // 2 <= array.max() < limit:
@@ -172,7 +155,7 @@ def _pixels(file: pydicom.Dataset) -> np.ndarray:
     lowest, beyond = (-limit // 2, limit // 2) if file.PixelRepresentation == 1 else (0, limit)
     if array.min() < lowest or array.max() >= beyond:
         raise ValueError
-    return array
+    return tiles.tile_pixels(file, array[0]) if tiles.is_tiled(file) else array
 
 
 def readable(file: pydicom.Dataset) -> np.ndarray:

@@ -104,6 +104,7 @@ def _convert(args: argparse.Namespace) -> int:
     rules, crosswalk = WORKFLOW / "modalities.yaml", out / "crosswalk.tsv"
     index_series.main([f"--input={args.input}", f"--key={key}", f"--out={index}"])
     planning = [f"--index={index}", f"--key={key}", f"--modalities={rules}", f"--task={args.task}"]
+    planning += ["--unnamed"]
     plan_images.main([*planning, f"--out={plan}", f"--crosswalk={crosswalk}"])
     rows = []
     for row in read_tsv(plan / "images.tsv"):
@@ -112,13 +113,18 @@ def _convert(args: argparse.Namespace) -> int:
             files, proof = index / "files" / f"{row['series']}.txt", plan / "proof" / f"{name}.json"
             image, sidecar = out / f"{name}.nii.gz", out / f"{name}.json"
             given = [f"--plan={plan / 'images' / name}.json", f"--files={files}", f"--input={args.input}"]
+            gradients = [out / f"{name}.bval", out / f"{name}.bvec"]
             made = [f"--out={image}", f"--sidecar={sidecar}", f"--proof={proof}"]
-            convert_series.main([*given, f"--policy={args.policy}", *made])
+            made += [f"--bval={gradients[0]}", f"--bvec={gradients[1]}"]
+            convert_series.main([*given, f"--policy={args.policy}", *made, "--unchecked"])
             verdict = read_json(proof)
-            row |= {"decision": verdict["decision"], "reason": "; ".join(verdict["reasons"]) or row["reason"]}
+            row["decision"] = verdict["decision"]
+            row["reason"] = "; ".join(verdict["reasons"]) or row["reason"]
             if verdict["decision"] != "proved":
                 image.unlink()
                 sidecar.unlink()
+            for empty in (path for path in gradients if not path.stat().st_size):
+                empty.unlink()
         rows.append(row)
     rows += [
         {"files": 1, "decision": "held", "reason": one["reason"]}

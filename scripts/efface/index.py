@@ -1,49 +1,26 @@
 """What is in a folder of DICOM: one pass over all headers, no pixels, every file accounted for."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import pydicom
 from pydicom.dataset import Dataset
-from pydicom.tag import BaseTag
 
 import efface.dicom  # noqa: F401 (it silences pydicom, whose complaints quote values)
 from efface.errors import EffaceError
-from efface.identifiers import Identifier, identifiers, path_identifiers, raw_value
+from efface.identifiers import Identifier
+from efface.series import Series
 
 _CHUNK = 64
-_MOST_VALUES = 16
-_LONGEST_REMEMBERED = 1 << 16
 _DAMAGED = "damaged or truncated DICOM file: copy it again or remove it"
 _DICOMDIR = "1.2.840.10008.1.3.10"
 _ARCHIVES = {b"PK\x03\x04": "zip", b"\x1f\x8b": "gzip", b"7z\xbc\xaf": "7z", b"Rar!": "rar", b"BZh": "bzip2"}
-_BULK = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN", "UT", "LT", "ST"})
-_FUNCTIONAL_GROUPS = ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence")
 # Values that a sidecar may show: text elements that merely repeat them are no identifiers.
 _SHOWN = ("Manufacturer", "ManufacturerModelName", "BodyPartExamined", "SequenceName", "ScanningSequence")
 _WEAK = ("text", "private", "device")
-
-
-@dataclass
-class Series:
-    """The files of one SeriesInstanceUID.
-
-    Attributes
-    ----------
-    paths : list of str
-        Relative to the input folder, sorted.
-    attributes : dict of str to list of str
-        By keyword: the distinct values over all files, 16 at most, in the order of the paths. Of enhanced
-        objects the leaves of the shared and the first frame's functional groups are among them.
-    identifiers : set of Identifier
-    """
-
-    paths: list[str] = field(default_factory=list)
-    attributes: dict[str, list[str]] = field(default_factory=dict)
-    identifiers: set[Identifier] = field(default_factory=set)
 
 
 @dataclass
@@ -88,7 +65,7 @@ def index(
     for chunk, (found, passed_over) in zip(chunks, _in_processes(folder, chunks, workers), strict=True):
         skipped += passed_over
         for uid, part in found.items():
-            _merge(series.setdefault(uid, Series()), part)
+            series.setdefault(uid, Series()).merge(part)
         done += len(chunk)
         on_progress(done, len(paths))
     return series, skipped
@@ -96,7 +73,8 @@ def index(
 
 def looked_for(by_uid: dict[str, Series]) -> dict[str, list[Identifier]]:
     """Return the identifiers of each series, sorted, without repetitions of what a sidecar may show."""
-    attributes = [series.attributes.get(keyword, ()) for series in by_uid.values() for keyword in _SHOWN]
+    parts = [part for series in by_uid.values() for part in series.parts]
+    attributes = [part.attributes.get(keyword, ()) for part in parts for keyword in _SHOWN]
     shown = {value.casefold() for values in attributes for value in values}
     return {
         uid: sorted(
@@ -144,7 +122,6 @@ def _in_processes(folder: Path, chunks: list[list[str]], workers: int) -> Iterat
 def _read_chunk(folder: Path, paths: list[str]) -> tuple[dict[str, Series], list[Skipped]]:
     found: dict[str, Series] = {}
     skipped: list[Skipped] = []
-    seen: dict[str, set] = {}
     unreadable = 0
     for path in paths:
         try:
@@ -156,14 +133,11 @@ def _read_chunk(folder: Path, paths: list[str]) -> tuple[dict[str, Series], list
             skipped.append(Skipped(path, header, not header.startswith("not DICOM")))
             continue
         uid = str(header.get("SeriesInstanceUID", "")) or f"none:{Path(path).parent}"
-        fresh = _fresh(header, seen.setdefault(uid, set()))
-        one = found.setdefault(uid, Series())
-        one.paths.append(path)
-        for keyword, value in _attributes(header, fresh):
-            _add(one.attributes.setdefault(keyword, []), [value])
-        one.identifiers |= identifiers(header, fresh) | path_identifiers(path)
+        found.setdefault(uid, Series()).add(header, path)
     if unreadable:
         _refuse_unreadable(unreadable, "files")
+    for one in found.values():
+        one.forget()
     return found, skipped
 
 
@@ -192,52 +166,3 @@ def _header(path: Path) -> Dataset | str:
     if not image:
         return "not DICOM" if bare else _DAMAGED
     return header
-
-
-def _fresh(header: Dataset, seen: set) -> list[BaseTag]:
-    """Return the tags whose bytes no earlier slice of the series had; `seen` grows."""
-    fresh = []
-    for tag in header.keys():  # noqa: SIM118 (a Dataset iterates over elements)
-        value = raw_value(header, tag)
-        repeatable = isinstance(value, bytes) and len(value) <= _LONGEST_REMEMBERED
-        if not repeatable or (tag, value) not in seen:
-            fresh.append(tag)
-        if repeatable:
-            seen.add((tag, value))
-    return fresh
-
-
-def _attributes(header: Dataset, tags: Iterable[BaseTag]) -> Iterator[tuple[str, str]]:
-    for tag in tags:
-        if tag.is_private:
-            continue
-        try:
-            element = header[tag]
-        except Exception:  # a value that is not what its kind promises decides nothing; `identifiers` has it
-            continue
-        if element.keyword in _FUNCTIONAL_GROUPS and element.value:
-            for group in element.value[0]:
-                for item in group.value if group.VR == "SQ" else ():
-                    yield from _attributes(item, list(item.keys()))
-        elif element.keyword and element.VR not in _BULK and element.VR != "SQ":
-            yield element.keyword, _text(element.value)
-
-
-def _text(value: object) -> str:
-    many = (
-        isinstance(value, Iterable)
-        and not isinstance(value, (str, bytes))
-        and not hasattr(value, "components")
-    )
-    return "\\".join(str(one) for one in value) if many else str("" if value is None else value)
-
-
-def _add(values: list[str], more: list[str]) -> None:
-    values += [value for value in more if value not in values][: _MOST_VALUES - len(values)]
-
-
-def _merge(whole: Series, part: Series) -> None:
-    whole.paths += part.paths
-    whole.identifiers |= part.identifiers
-    for keyword, values in part.attributes.items():
-        _add(whole.attributes.setdefault(keyword, []), values)

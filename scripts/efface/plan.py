@@ -5,11 +5,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from efface import dates, naming
-from efface.classify import Attributes, Kind, Modalities
+from efface.classify import Attributes, Kind, Modalities, beside
 from efface.errors import UsageError
 from efface.identity import normalised, pseudonym
 from efface.leader import leaders
+from efface.parts import Traits
 from efface.schema import check
+from efface.siblings import Member, relate
 from efface.tables import read_tsv
 
 # What a person may accept with `keep`: faults that the conversion can name, mend visibly and prove.
@@ -51,9 +53,15 @@ def read_overrides(path: Path | str, schema: Path | str, known: set[str]) -> dic
     rows = [{key: value for key, value in row.items() if value} for row in read_tsv(path)]
     check(rows, schema, "overrides.tsv")
     by_series = {row["series"]: row for row in rows}
+    whole = {key.split(".")[0] for key in known if "." in key}
+    if several := sorted(series for series in set(by_series) & whole if "name" in by_series[series]):
+        raise UsageError(
+            f"overrides.tsv: series {several[0]} gives several images",
+            todo="name each of them, as in work/index/series.tsv",
+        )
     if len(by_series) < len(rows):
         raise UsageError("overrides.tsv", expected="one row a series", found="two rows for one")
-    if unknown := sorted(set(by_series) - known):
+    if unknown := sorted(set(by_series) - known - whole):
         raise UsageError(
             f"overrides.tsv: series {unknown[0]} is not in the index", todo="see work/index/series.tsv"
         )
@@ -64,36 +72,56 @@ def plan(
     index: dict[str, Attributes],
     files: dict[str, int],
     modalities: Modalities,
+    parts: dict[str, Traits],
     overrides: dict[str, dict[str, str]],
     key: bytes,
     config: dict,
 ) -> tuple[list[Planned], list[Person]]:
-    """Return a row for every series and the people that the images show.
+    """Return a row for every part of every series and the people that the images show.
 
     Parameters
     ----------
     index : dict of str to Attributes
-        By series key.
+        By the key of a series' part: that of the series, with .1, .2, ... where it has several parts.
     files : dict of str to int
-        Number of files, by series key.
+        Number of files, by the same.
+    parts : dict of str to Traits
+        What sets a part's frames apart, by the same.
     overrides : dict
         From `read_overrides`.
     key : bytes
         The study's secret.
     config : dict
-        The checked configuration: `task` and `metadata` are used.
+        The checked configuration: `task` and `metadata` are used. With `unnamed` true what would be held is
+        converted too, under the key of its series: for a conversion that is not to be released.
     """
     doubts = _doubts_about_identity(index)
     session_of = _sessions(index)
-    rows = []
+    kinds = _kinds(index, modalities)
+    rows, members = [], []
     for series, attributes in sorted(index.items()):
-        override = overrides.get(series, {})
-        kind = _decide(attributes, doubts.get(series, ""), modalities, override)
+        override = overrides.get(series) or overrides.get(series.split(".")[0], {})
+        kind = _decide(kinds[series], doubts.get(series, ""), override)
         rows.append(
             Planned(series, _first(attributes, "Modality"), files[series], kind.decision, kind.reason)
         )
         if kind.decision == "convert":
             rows[-1].record = _record(series, attributes, kind, override, session_of, key, config)
+            rows[-1].record["part"] = parts.get(series)
+        if rows[-1].record and "name" not in override:
+            members.append(Member(series, rows[-1].record, attributes))
+    reasons = relate(members)
+    for row in rows:
+        if row.series in reasons:
+            row.decision, row.reason, row.record = "held", reasons[row.series], {}
+    for row in rows:
+        if row.decision == "held" and config.get("unnamed"):
+            attributes = index[row.series]
+            entities = {"acq": row.series.replace(".", "")}
+            kind = Kind("convert", f"not named: {row.reason}", "", row.modality or "unknown", entities)
+            row.decision, row.reason = kind.decision, kind.reason
+            row.record = _record(row.series, attributes, kind, {}, session_of, key, config)
+            row.record["part"] = parts.get(row.series)
     _name(rows, index)
     for row in rows:
         if row.record.get("suffix") == "bold" and not row.record["entities"].get("task"):
@@ -111,8 +139,22 @@ def _first(attributes: Attributes, keyword: str) -> str:
     return next((value for value in attributes.get(keyword, ()) if value), "")
 
 
-def _decide(attributes: Attributes, doubt: str, modalities: Modalities, override: dict[str, str]) -> Kind:
-    kind = modalities.classify(attributes)
+def _kinds(index: dict[str, Attributes], modalities: Modalities) -> dict[str, Kind]:
+    """Return what each part is, by itself and then in the light of the others of its study."""
+    alone = {series: modalities.classify(attributes) for series, attributes in index.items()}
+    studies = defaultdict(list)
+    for series, attributes in sorted(index.items()):
+        studies[_first(attributes, "StudyInstanceUID")].append(series)
+    return {
+        series: beside(
+            alone[series], index[series], [(alone[one], index[one]) for one in study if one != series]
+        )
+        for study in studies.values()
+        for series in study
+    }
+
+
+def _decide(kind: Kind, doubt: str, override: dict[str, str]) -> Kind:
     if override.get("decision") == "drop":
         return Kind("dropped", f"dropped by a person: {override['reason']}")
     if kind.decision == "dropped":
@@ -172,7 +214,7 @@ def _record(
     config: dict,
 ) -> dict:
     person = normalised(_first(attributes, "PatientID"))
-    entities = naming.parse(override["name"]).entities if "name" in override else {}
+    entities = naming.parse(override["name"]).entities if "name" in override else dict(kind.entities)
     if kind.suffix == "bold" and config["task"]:
         entities = {"task": config["task"]} | entities
     metadata = dict(config["metadata"].get(kind.suffix, {}))

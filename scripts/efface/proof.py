@@ -10,13 +10,18 @@ from pathlib import Path
 
 import numpy as np
 
-from efface import nifti
-from efface.claims import CLOCKS, Claim, Unproved, claims_of, distinct, readable
+from efface import gradients, nifti, resampled
+from efface.claims import Claim, Unproved, claims_of, distinct, readable
+from efface.share import belongs, leaf
+from efface.turns import gradient_faults, turns_of
 
+_ONE_ECHO_MS = 0.021
 _IN_PLANE, _ACROSS = 0.05, 0.1  # of a voxel: how far a predicted place may be from the grid
 
 
-def prove(files: list[Path], image_path: Path, accept: tuple[str, ...] = ()) -> dict:
+def prove(
+    files: list[Path], image_path: Path, plan: dict | None = None, texts: tuple[str, str] = ("", "")
+) -> dict:
     """Return the verdict on one converted image.
 
     Parameters
@@ -25,21 +30,25 @@ def prove(files: list[Path], image_path: Path, accept: tuple[str, ...] = ()) -> 
         All DICOM files that the image was made from.
     image_path : Path
         The NIfTI file.
-    accept : of {"missing_slices"}
-        With it, a plane that no frame claims may hold the lowest stored value throughout.
+    plan : dict
+        `part` says which frames of the files the image must show, all by default. `accept`: with
+        "missing_slices" a plane that no frame claims may hold the lowest stored value throughout.
+    texts : (str, str)
+        Content of the .bval and .bvec beside the image, empty when it has none.
 
     Returns
     -------
     dict
         decision ("proved" or "held"), reasons, frames, planes, volumes, shape, dtype, filled.
     """
+    plan = plan or {}
     image = nifti.read(image_path)
     voxels, faults = nifti.stored(image), Counter()
     record = {"shape": list(voxels.shape), "dtype": str(voxels.dtype), "frames": 0, "filled": []}
     try:
         _check_header(image)
-        claims = list(chain.from_iterable(claims_of(file) for file in distinct(files)))
-        record |= {"frames": len(claims), "filled": _compare(claims, image, voxels, accept, faults)}
+        claims = _share(list(chain.from_iterable(claims_of(file) for file in distinct(files))), plan)
+        record |= {"frames": len(claims)} | _compare(claims, image, voxels, plan, texts, faults)
     except Unproved as fault:
         faults[str(fault)] += 1
     reasons = [text if count == 1 else f"{text} ({count} times)" for text, count in faults.items()]
@@ -87,17 +96,72 @@ def _place(
     return axes[0], axes[1], plane, backwards
 
 
-def _compare(claims: list[Claim], image, voxels: np.ndarray, accept, faults: Counter) -> list[int]:
-    """Count the faults between claims and image; return the planes that are filled."""
+def _share(claims: list[Claim], plan: dict) -> list[Claim]:
+    """Return the claims of the plan's part; each file must have some, and they must share one echo."""
+    mine = [claim for claim in claims if belongs(claim.file, claim.number, plan.get("part") or {})]
+    if {id(claim.file) for claim in mine} != {id(claim.file) for claim in claims}:
+        raise Unproved("a file holds no frame of the part of the series that the image is to show")
+    echoes = [float(claim.echo) for claim in mine if claim.echo not in (None, "")]
+    if echoes and max(echoes) - min(echoes) > _ONE_ECHO_MS:
+        raise Unproved("the frames have different echo times")
+    return mine
+
+
+def _lean(claims: list[Claim]) -> bool:
+    """Say whether the slices of a CT lean or lie unevenly, so that no grid can hold them as they are."""
+    first = claims[0]
+    normal = np.cross(first.along_row, first.along_column)
+    normal /= np.linalg.norm(normal)
+    offsets = np.array([claim.corner - first.corner for claim in claims])
+    depths = np.sort(offsets @ normal)
+    gaps = np.diff(depths)
+    if any(claim.file.get("Modality") != "CT" for claim in claims) or len(gaps) < 1 or gaps.min() <= 0:
+        return False
+    steps = np.median(gaps) * np.rint(gaps / np.median(gaps))  # a missing slice is no uneven one
+    aside = np.abs(offsets - np.outer(offsets @ normal, normal)).max()
+    return bool(
+        aside > _ACROSS * np.linalg.norm(first.along_row)
+        or np.abs(gaps - steps).max() > _ACROSS * np.median(gaps)
+    )
+
+
+def _weightings(claims: list[Claim]) -> list:
+    """Return the diffusion weighting of each frame; what says nothing has none (Toshiba, b = 0)."""
+    try:
+        return [gradients.weighting_of(claim.file, claim.number) or (0.0, None) for claim in claims]
+    except gradients.Unclear as fault:
+        raise Unproved(str(fault)) from None
+
+
+def _shown(claim: Claim) -> resampled.Shown:
+    values = readable(claim.file)[claim.number] * claim.slope + claim.intercept
+    thickness = leaf(claim.file, claim.number, "PixelMeasuresSequence", "SliceThickness", "SliceThickness")
+    return resampled.Shown(
+        claim.corner, claim.along_row, claim.along_column, values, float(thickness or "nan")
+    )
+
+
+def _compare(
+    claims: list[Claim], image, voxels: np.ndarray, plan: dict, texts: tuple[str, str], faults: Counter
+) -> dict:
+    """Count the faults between claims and image; return what the record says of it."""
+    if _lean(claims):
+        shown = [_shown(claim) for claim in claims]
+        slope, intercept = nifti.scaling(image)
+        exact_air = float((resampled.AIR_HU - intercept) / slope).is_integer()
+        rounding = abs(slope) * (0.5 if exact_air else 1.0)
+        faults.update(resampled.faults(shown, voxels * slope + intercept, image.affine, rounding))
+        return {"resampled": True}
     voxel_from_lps = np.linalg.inv(image.affine) @ np.diag([-1.0, -1, 1, 1])
     places = [_place(claim, voxel_from_lps, voxels.shape) for claim in claims]
     if len({(row, column) for row, column, _, _ in places}) != 1:
         raise Unproved("the frames do not share one orientation")
-    if len({claim.echo for claim in claims}) > 1:
-        raise Unproved("the frames have different echo times")
     row, column = places[0][:2]
     by_plane = np.moveaxis(voxels.reshape(*voxels.shape[:3], -1), 3 - row - column, 2)
-    turns = _turns(claims, [place[2] for place in places], by_plane.shape[3])
+    weightings = _weightings(claims) if texts[0] else None
+    turns = turns_of(claims, [place[2] for place in places], by_plane.shape[3], weightings)
+    if weightings:
+        faults.update(gradient_faults(weightings, turns, texts, image.affine))
     scale = nifti.scaling(image)
     current, pixels = None, None
     for claim, (*_, plane, backwards), turn in zip(claims, places, turns, strict=True):
@@ -111,39 +175,9 @@ def _compare(claims: list[Claim], image, voxels: np.ndarray, accept, faults: Cou
     unclaimed = sorted(set(range(by_plane.shape[2])) - {place[2] for place in places})
     lowest = voxels.min() if unclaimed else 0
     for plane in unclaimed:
-        if "missing_slices" not in accept or (by_plane[:, :, plane] != lowest).any():
+        if "missing_slices" not in plan.get("accept", ()) or (by_plane[:, :, plane] != lowest).any():
             faults["a plane of the image belongs to no frame"] += 1
-    return unclaimed
-
-
-def _turns(claims: list[Claim], planes: list[int], volumes: int) -> list[int]:
-    """Return the volume each frame belongs to; every clock that tells the frames apart must agree."""
-    groups: dict[int, list[int]] = {}
-    for number, plane in enumerate(planes):
-        groups.setdefault(plane, []).append(number)
-    if any(len(group) != volumes for group in groups.values()):
-        raise Unproved("a plane of the image has more or fewer frames than the image has volumes")
-    if volumes == 1:
-        return [0] * len(claims)
-    clocks = [[claim.clocks.get(name) for claim in claims] for name in CLOCKS]
-    orders = [order for clock in clocks if (order := _order(groups, clock))]
-    if not orders and all(claim.file.get("NumberOfTemporalPositions") == volumes for claim in claims):
-        orders = [_order(groups, [claim.file.get("InstanceNumber") for claim in claims])]
-    if not orders or not orders[0] or any(order != orders[0] for order in orders):
-        raise Unproved("the order of the volumes cannot be proved: no clock tells it, or two disagree")
-    return orders[0]
-
-
-def _order(groups: dict[int, list[int]], clock: list) -> list[int]:
-    """Return each frame's rank at its plane by one clock, an empty list when it does not tell all apart."""
-    turns = [0] * len(clock)
-    for group in groups.values():
-        ticks = [clock[number] for number in group]
-        if None in ticks or len(set(ticks)) != len(ticks):
-            return []
-        for turn, number in enumerate(sorted(group, key=clock.__getitem__)):
-            turns[number] = turn
-    return turns
+    return {"filled": unclaimed}
 
 
 def _same(

@@ -1,5 +1,7 @@
 """The sidecar of one image: only what the policy allows, read by full path, in BIDS's units."""
 
+from dataclasses import replace
+
 import pydicom
 
 from efface.convert import Conversion
@@ -22,9 +24,12 @@ _METHODS = {
     "113110": "Retain UIDs Option",
     "113111": "Retain Safe Private Option",
 }
+RESAMPLING = "linear, onto an upright and even grid"
+_ECHO_PLANAR = ("func", "dwi", "fmap", "perf")  # datatypes that phase encoding and slice timing matter to
 # What BIDS 1.11 requires of a sidecar, by suffix.
 _REQUIRED = {
     "bold": ("RepetitionTime", "TaskName"),
+    "MP2RAGE": ("RepetitionTimeExcitation", "RepetitionTimePreparation", "NumberShots"),
     "phasediff": ("EchoTime1", "EchoTime2"),
     "phase1": ("EchoTime",),
     "phase2": ("EchoTime",),
@@ -70,13 +75,17 @@ _REQUIRED = {
 }
 
 
-def describe(conversion: Conversion, plan: dict, policy: Policy) -> dict[str, object]:
+def describe(
+    conversion: Conversion, plan: dict, policy: Policy, *, complete: bool = True
+) -> dict[str, object]:
     """Return the sidecar's content.
 
     Parameters
     ----------
     plan : dict
         `suffix` says what is required; `metadata` (the configuration's own values) is merged last.
+    complete : bool
+        Whether what BIDS requires must be there.
 
     Raises
     ------
@@ -90,11 +99,11 @@ def describe(conversion: Conversion, plan: dict, policy: Policy) -> dict[str, ob
         if modality not in key.modalities:
             continue
         if key.name in computed:
-            shown = computed[key.name]
+            shown = _published(computed[key.name], replace(key, scale=1.0))  # in BIDS's units already
         elif key.type == "numbers" and conversion.voxels.ndim == 4:
             shown = None  # one number for each volume, and headers hold one for each frame
         else:
-            shown = _published(_one_value(conversion.headers, key), key)
+            shown = _published(_one_value(conversion, key), key)
         if shown is not None:
             sidecar[key.name] = shown
     sidecar["DeidentificationMethod"] = [_METHODS[code] for code in policy.deidentification]
@@ -103,7 +112,8 @@ def describe(conversion: Conversion, plan: dict, policy: Policy) -> dict[str, ob
         for code in policy.deidentification
     ]
     sidecar |= plan.get("metadata", {})
-    if absent := [name for name in _REQUIRED.get(plan.get("suffix"), ()) if name not in sidecar]:
+    absent = [name for name in _REQUIRED.get(plan.get("suffix"), ()) if name not in sidecar]
+    if absent and complete:
         raise Held(
             f"BIDS requires {', '.join(absent)} for {plan['suffix']}",
             found="neither header nor configuration with it",
@@ -114,29 +124,35 @@ def describe(conversion: Conversion, plan: dict, policy: Policy) -> dict[str, ob
 
 def _computed(conversion: Conversion, plan: dict) -> dict[str, object]:
     """Return what the conversion knows better than one attribute, in BIDS's units."""
-    if plan.get("suffix") != "bold":
-        return {}
-    # BIDS: RepetitionTime equals pixdim[4].
-    return {
-        "RepetitionTime": conversion.repetition_time_s or None,
-        "SliceTiming": conversion.slice_times_s or None,
-    }
+    known: dict[str, object] = {}
+    if conversion.engine == "resampled":
+        known["Resampling"] = RESAMPLING
+    if conversion.starts_s:
+        known["FrameTimesStart"] = conversion.starts_s
+    if conversion.durations_s:
+        known["FrameDuration"] = conversion.durations_s
+    if plan.get("suffix") == "bold":
+        # BIDS: RepetitionTime equals pixdim[4].
+        known["RepetitionTime"] = conversion.repetition_time_s or None
+    if plan.get("datatype") in _ECHO_PLANAR:
+        known |= conversion.phase_encoding | {"SliceTiming": conversion.slice_times_s or None}
+    if plan.get("suffix") == "fieldmap" and (plan.get("part") or {}).get("GEMap"):
+        known["Units"] = "Hz"  # GE's B0 mapping sequences give nothing else, and their headers do not say so
+    if plan.get("entities", {}).get("part") == "phase":
+        known["Units"] = "arbitrary"  # scanners scale phase as they like, and headers seldom say how
+    return known
 
 
-def _one_value(headers: list[pydicom.Dataset], key: Key) -> object:
+def _one_value(conversion: Conversion, key: Key) -> object:
     """Return the value that all frames share, None when there is none or they differ."""
+    headers = conversion.headers
     for path in key.sources:
-        found = {
-            _plain(frame_value(header, path, n)) for header in headers for n in _frame_numbers(header, path)
-        }
+        # Outside of functional groups a file has one value.
+        places = {(frame.source, frame.number if "." in path else 0) for frame in conversion.frames}
+        found = {_plain(frame_value(headers[source], path, number)) for source, number in places}
         if found - {None}:
             return found.pop() if len(found) == 1 else None
     return None
-
-
-def _frame_numbers(header: pydicom.Dataset, path: str) -> range:
-    many = "." in path and header.get("PerFrameFunctionalGroupsSequence")
-    return range(len(many) if many else 1)
 
 
 def _plain(value: object) -> object:

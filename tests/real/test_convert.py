@@ -1,5 +1,6 @@
 """Real series: each becomes an image that is proved, or is held for the fault that it has."""
 
+import re
 from collections import defaultdict
 
 import nibabel as nib
@@ -8,56 +9,75 @@ import pydicom
 import pytest
 
 from efface import nifti
+from efface.cli import main
 from efface.convert import convert_series
 from efface.errors import Held
+from efface.parts import alike, traits
 from efface.proof import prove
+from efface.tables import read_tsv
 
 CASES, SMALL = "conversion_cases", "dicom2nifti_small"
-PROVED = {  # folder: shapes of its series
-    f"{CASES}/enhanced_agfa_4_files": [(64, 64, 25, 4)],
-    f"{CASES}/enhanced_siemens_bold_20_files": [(64, 64, 33, 20)],
-    f"{CASES}/enhanced_siemens_one_volume_per_file": [(64, 64, 6, 4)],
-    f"{CASES}/enhanced_siemens_phase_negative_intercept": [(64, 64, 33)],
-    f"{CASES}/mosaic_axial_head_first": [(64, 64, 40, 6)],
-    f"{CASES}/mosaic_coronal_reversed": [(64, 64, 35, 2)],
-    f"{CASES}/mosaic_sagittal_mirrored": [(64, 64, 35, 2)],
-    f"{CASES}/mosaic_slice_timing": [(64, 64, 36, 2)],
-    f"{CASES}/jpeg": [(256, 256, 4)],
-    f"{CASES}/jpeg2000": [(256, 256, 4)],
-    f"{CASES}/jpeg_lossless": [(256, 256, 4)],
-    f"{CASES}/jpeg_ls": [(256, 256, 4)],
-    f"{CASES}/rle": [(256, 256, 4)],
-    f"{SMALL}/ge/anatomical/001": [(256, 256, 4)],
-    f"{SMALL}/hitachi/anatomical/001": [(64, 64, 4)],
-    f"{SMALL}/hyperfine/anatomical/001": [(112, 138, 8)],
-    "ge_epi/mr_0004": [(64, 64, 15, 10)],
-    "pet_qin_headneck/PET": [(128, 128, 299)],
-    "philips_ingenia_T1_classic": [(256, 256, 170)],
-    "siemens_mosaic/ep2d_Asc_2": [(64, 64, 36, 6)],
-    "siemens_xa30_enhanced/25_asl_2d_tra": [(64, 64, 12, 7)],
-    "siemens_xa30_enhanced/5_anat-T1w_acq-tfl": [(128, 128, 96)],
-}
+BOLD, ECHO = "task-unnamed_bold", "task-unnamed_echo-{}_bold"
+FIELDMAP = ("magnitude1", "magnitude2", "phase1", "phase2")
+UNNAMED = "MR"  # converted under the key of its series, for no rule says what it is
+PROVED = {  # folder: name and shape of each image, and nothing else
+    f"{CASES}/canon_dwi": [("dwi", (80, 80, 40, 13))],
+    f"{CASES}/ct_gantry_tilt_4_slices": [("ct", (512, 521, 4))],
+    f"{CASES}/enhanced_agfa_4_files": [(UNNAMED, (64, 64, 25, 4))],
+    f"{CASES}/enhanced_philips_magnitude_and_fieldmap": [
+        ("fieldmap", (64, 64, 32)), ("magnitude", (64, 64, 32)),
+    ],
+    f"{CASES}/enhanced_siemens_bold_20_files": [(BOLD, (64, 64, 33, 20))],
+    f"{CASES}/enhanced_siemens_one_volume_per_file": [(BOLD, (64, 64, 6, 4))],
+    f"{CASES}/enhanced_siemens_phase_negative_intercept": [(UNNAMED, (64, 64, 33))],
+    f"{CASES}/ge_b0map_real_and_magnitude": [("fieldmap", (128, 128, 80)), ("magnitude", (128, 128, 80))],
+    f"{CASES}/ge_dwi_classic": [("dwi", (128, 128, 4, 2))],
+    f"{CASES}/jpeg": [("FLAIR", (256, 256, 4))],
+    f"{CASES}/jpeg2000": [("FLAIR", (256, 256, 4))],
+    f"{CASES}/jpeg_lossless": [("FLAIR", (256, 256, 4))],
+    f"{CASES}/jpeg_ls": [("FLAIR", (256, 256, 4))],
+    f"{CASES}/mosaic_axial_head_first": [(BOLD, (64, 64, 40, 6))],
+    f"{CASES}/mosaic_coronal_reversed": [(BOLD, (64, 64, 35, 2))],
+    f"{CASES}/mosaic_sagittal_mirrored": [(BOLD, (64, 64, 35, 2))],
+    f"{CASES}/mosaic_slice_timing": [(BOLD, (64, 64, 36, 2))],
+    f"{CASES}/multi_echo_bold": [(ECHO.format(echo), (64, 64, 30, 3)) for echo in (1, 2)],
+    f"{CASES}/philips_dwi_classic": [("dwi", (128, 128, 2, 4))],
+    f"{CASES}/philips_dwi_enhanced": [("dwi", (128, 128, 8, 4))],
+    f"{CASES}/philips_fieldmap_four_image_types": [(name, (80, 80, 53)) for name in FIELDMAP],
+    f"{CASES}/rle": [("FLAIR", (256, 256, 4))],
+    f"{CASES}/siemens_dwi_classic": [("dwi", (192, 192, 4, 2))],
+    f"{CASES}/siemens_dwi_mosaic": [("dwi", (192, 192, 40, 2))],
+    f"{CASES}/two_echo_pd_t2": [("PDw", (64, 64, 35)), ("T2w", (64, 64, 35))],
+    f"{SMALL}/ge/anatomical/001": [("T1w", (256, 256, 4))],
+    f"{SMALL}/hitachi/anatomical/001": [("PDw", (64, 64, 4))],
+    f"{SMALL}/hyperfine/anatomical/001": [("FLAIR", (112, 138, 8))],
+    "ge_ct_human": [("ct", (512, 611, 37))],
+    "ge_epi": [(BOLD, (64, 64, 15, 10))],
+    "pet_qin_headneck": [("pet", (128, 128, 299))],
+    "philips_ingenia_T1_classic": [("T1w", (256, 256, 170))],
+    "philips_ingenia_enhanced": [(UNNAMED, (96, 96, 40)), *[(name, (80, 80, 53)) for name in FIELDMAP]],
+    "siemens_mosaic": [(BOLD, (64, 64, 36, 6))],
+    "siemens_xa30_enhanced": [
+        (UNNAMED, (64, 64, 12, 7)), (UNNAMED, (64, 64, 33)), (UNNAMED, (64, 64, 33)), ("T1w", (128, 128, 96)),
+    ],
+}  # fmt: skip
 HELD = {  # folder: what the reason must say
-    f"{CASES}/canon_dwi": "diffusion",
-    f"{CASES}/ge_dwi_classic": "diffusion",
-    f"{CASES}/philips_dwi_classic": "diffusion",
-    f"{CASES}/philips_dwi_enhanced": "diffusion",
-    f"{CASES}/siemens_dwi_classic": "diffusion",
-    f"{CASES}/siemens_dwi_mosaic": "mosaic without a usable description",
-    f"{CASES}/ct_gantry_tilt_4_slices": "sheared by 14.0 degrees",
-    f"{CASES}/ct_uneven_increment": "distances between slices are uneven",
-    f"{CASES}/enhanced_philips_magnitude_and_fieldmap": "different values of ImageType",
-    f"{CASES}/philips_fieldmap_four_image_types": "different values of ImageType",
-    f"{CASES}/ge_b0map_real_and_magnitude": "no attribute tells their order",
-    f"{CASES}/multi_echo_bold": "2 different values of",
-    f"{CASES}/two_echo_pd_t2": "2 different values of EchoTime",
-    f"{CASES}/rgb": "colour",
+    f"{CASES}/ct_uneven_increment": "the distances between slices leave gaps",
     f"{CASES}/too_few_slices": "too few slices",
-    "ge_ct_human": "sheared by 18.5 degrees",
-    "philips_ct_localizer/S1000": "too few slices",
-    "philips_ct_secondary_capture/S4010": "no ImagePositionPatient",
-    "siemens_xa30_enhanced/8_gre_field_mapping": "2 different values of EchoTime",
+    f"{SMALL}/generic": "two files have one SOPInstanceUID and differ",
 }
+DROPPED = (f"{CASES}/rgb", "philips_ct_localizer", "philips_ct_secondary_capture")
+
+
+def converted(source, out):
+    """Return the exit code of `efface convert` and the rows of its table."""
+    code = main(["convert", str(source), str(out)])
+    return code, read_tsv(out / "images.tsv")
+
+
+def name_of(row):
+    """Return an image's name without subject, session and the key of an unnamed one."""
+    return re.sub("acq-[a-z2-7]{8}[0-9]*_", "", row["image"].split("_", 2)[2])
 
 
 def series_in(folder):
@@ -87,21 +107,49 @@ def same_places(one, other):
 
 @pytest.mark.parametrize("folder", PROVED)
 def test_is_converted_and_proved(folder, real_scans, tmp_path):
-    shapes = []
-    for files in series_in(real_scans / folder):
-        conversion = convert_series(files, {})
-        record = prove(files, write(conversion, tmp_path))
-        assert record["decision"] == "proved", record["reasons"]
-        assert conversion.voxels.dtype in (np.int16, np.uint16)
-        shapes.append(conversion.voxels.shape)
-    assert shapes == PROVED[folder]
+    code, rows = converted(real_scans / folder, tmp_path / "out")
+    assert code == 0 and {row["decision"] for row in rows} <= {"proved", "dropped"}, rows
+    images = [row for row in rows if row["decision"] == "proved"]
+    shapes = [nib.load(tmp_path / "out" / f"{row['image']}.nii.gz").shape for row in images]
+    found = [(name_of(row), shape) for row, shape in zip(images, shapes, strict=True)]
+    assert sorted(found) == sorted(PROVED[folder])
+    for row in images:
+        assert nib.load(tmp_path / "out" / f"{row['image']}.nii.gz").get_data_dtype().itemsize == 2
+        assert (tmp_path / "out" / f"{row['image']}.bval").exists() == (name_of(row) == "dwi")
 
 
 @pytest.mark.parametrize("folder", HELD)
-def test_is_held_for_its_fault(folder, real_scans):
-    for files in series_in(real_scans / folder):
-        with pytest.raises(Held, match=HELD[folder]):
-            convert_series(files, {})
+def test_is_held_for_its_fault(folder, real_scans, tmp_path):
+    code, rows = converted(real_scans / folder, tmp_path / "out")
+    (row,) = [row for row in rows if row["decision"] != "dropped"]
+    assert code == 3 and row["decision"] == "held" and HELD[folder] in row["reason"]
+    assert not list((tmp_path / "out").glob("*.nii.gz"))
+
+
+@pytest.mark.parametrize("folder", DROPPED)
+def test_is_no_scan(folder, real_scans, tmp_path):
+    code, rows = converted(real_scans / folder, tmp_path / "out")
+    assert code == 0 and {row["decision"] for row in rows} == {"dropped"}
+
+
+def test_no_case_is_left_out(real_scans):
+    cases = {f"{CASES}/{row['case']}" for row in read_tsv(real_scans / CASES / "INDEX.tsv")}
+    assert cases <= {*PROVED, *HELD, *DROPPED}
+
+
+@pytest.mark.parametrize(
+    "folder", ["multi_echo_bold", "philips_fieldmap_four_image_types", "ge_b0map_real_and_magnitude"]
+)
+def test_an_image_of_two_parts_is_not_proved(folder, real_scans, tmp_path):
+    """Whoever mixes echoes or components of a series gets neither an image nor a proof."""
+    (files,) = series_in(real_scans / CASES / folder)
+    with pytest.raises(Held, match="several images"):
+        convert_series(files, {})
+    plan = {"part": traits(pydicom.dcmread(files[0]))}
+    mine = [path for path in files if alike(plan["part"], traits(pydicom.dcmread(path)))]
+    conversion = convert_series(mine, plan)
+    assert prove(mine, write(conversion, tmp_path), plan)["decision"] == "proved"
+    assert prove(files, write(conversion, tmp_path), plan)["decision"] == "held"
 
 
 def test_each_of_the_trios_heads_lacks_a_slice(real_scans, tmp_path):
@@ -113,7 +161,7 @@ def test_each_of_the_trios_heads_lacks_a_slice(real_scans, tmp_path):
         with pytest.raises(Held, match=reason):
             convert_series(files, {})
         conversion = convert_series(files, {"accept": ["missing_slices"]})
-        record = prove(files, write(conversion, tmp_path), ("missing_slices",))
+        record = prove(files, write(conversion, tmp_path), {"accept": ["missing_slices"]})
         assert record["decision"] == "proved" and len(record["filled"]) == 1
     assert len(mosaics) == 2
 

@@ -36,12 +36,13 @@ SCANS = {
         [
             ("dropped", "report or document"),
             ("held", "arterial spin labelling"),
-            ("held", "unknown kind of series"),
+            ("held", "the magnitude of a field map without its phase"),
+            ("held", "the magnitude of a field map without its phase"),
             ("release", "proved, defaced"),
         ],
     ),
-    "ge_ct_human": (HELD, [("held", "the slices are sheared by 18.5 degrees")]),
-    "philips_ct_secondary_capture": (NOTHING, [("dropped", "secondary capture (K01)")]),
+    "ge_ct_human": (HELD, [("held", "the template lies shifted or tilted")]),
+    "philips_ct_secondary_capture": (NOTHING, 4 * [("dropped", "secondary capture (K01)")]),
     "pet_qin_headneck": (HELD, [("dropped", "report or document"), ("held", "BIDS requires TracerName")]),
 }
 

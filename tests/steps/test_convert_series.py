@@ -38,6 +38,8 @@ def study(tmp_path):
             "policy": WORKFLOW / "policies" / "minimal.yaml",
             "out": out,
             "sidecar": sidecar,
+            "bval": out.with_name("sub-x_T1w.bval"),
+            "bvec": out.with_name("sub-x_T1w.bvec"),
             "proof": proof,
         }
         line = [word for key, value in words.items() for word in (f"--{key}", str(value))]

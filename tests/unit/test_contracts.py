@@ -14,10 +14,23 @@ STEPS = sorted(SCRIPTS.glob("*.py"))
 RULES = sorted((REPOSITORY / "workflow" / "rules").glob("*.smk"))
 
 BASE = {"errors", "files", "tables", "grid", "nifti", "schema", "settings"}
-READERS = {"atlas", "dicom", "classify", "naming", "policy", "dates", "identity", "identifiers", "index"}
+READERS = {
+    "atlas",
+    "dicom",
+    "classify",
+    "naming",
+    "policy",
+    "dates",
+    "identity",
+    "identifiers",
+    "index",
+    "parts",
+    "series",
+}
 MAKERS = {
     "plan",
     "leader",
+    "siblings",
     "convert",
     "sidecar",
     "poses",
@@ -34,7 +47,13 @@ JUDGES = {
     "wrap",
     "witness",
     "claims",
+    "gradients",
     "proof",
+    "resampled",
+    "share",
+    "statements",
+    "tiles",
+    "turns",
     "measure",
     "picture",
     "audit",
@@ -93,11 +112,12 @@ def test_imports_run_down_only_and_judges_know_no_maker(layer):
 
 
 def test_the_proof_shares_not_even_a_reader_with_the_conversion():
-    for name in ("proof", "claims"):
+    judge = {"proof", "claims", "gradients", "resampled", "share", "statements", "tiles", "turns"}
+    for name in judge:
         wanted = {
             used.split(".")[1] for used in imports(LIBRARY / f"{name}.py") if used.startswith("efface.")
         }
-        assert wanted <= BASE | {"claims"}
+        assert wanted <= BASE | judge
 
 
 def test_the_judge_of_a_defacing_shares_not_even_a_grid_with_those_who_deface():
@@ -122,7 +142,7 @@ def test_a_step_is_a_program(path):
     source = path.read_text()
     names = {node.name for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)}
     assert {"parser", "main"} <= names
-    assert source.endswith('if __name__ == "__main__":\n    sys.exit(guarded(main))\n')
+    assert source.endswith('if __name__ == "__main__":\n    leave(guarded(main))\n')
 
 
 @pytest.mark.parametrize("path", RULES, ids=lambda path: path.stem)

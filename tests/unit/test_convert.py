@@ -201,11 +201,11 @@ FAULTS = {
     "hold more than one frame": lambda f: edit(
         f[3], ImagePositionPatient=pydicom.dcmread(f[4]).ImagePositionPatient
     ),
-    "differ in orientation": lambda f: edit(f[3], ImageOrientationPatient=[0, 1, 0, 0, 0, -1]),
-    "differ in PixelSpacing": lambda f: edit(f[3], PixelSpacing=[1, 1]),
-    "differ in size": lambda f: edit(f[3], Rows=SHAPE[0], Columns=SHAPE[1]),
-    "2 different values of EchoTime": lambda f: edit(f[3], EchoTime=30),
-    "2 different values of ImageType": lambda f: edit(f[3], ImageType=["ORIGINAL", "PRIMARY", "P", "ND"]),
+    "ImageOrientationPatient differ": lambda f: edit(f[3], ImageOrientationPatient=[0, 1, 0, 0, 0, -1]),
+    "PixelSpacing differ": lambda f: edit(f[3], PixelSpacing=[1, 1]),
+    "Columns, Rows differ": lambda f: edit(f[3], Rows=SHAPE[0], Columns=SHAPE[1]),
+    "EchoTime differ": lambda f: edit(f[3], EchoTime=30),
+    "ImageType differ": lambda f: edit(f[3], ImageType=["ORIGINAL", "PRIMARY", "P", "ND"]),
     "no ImagePositionPatient": lambda f: edit(f[3], ImagePositionPatient=None),
     "no PixelSpacing": lambda f: edit(f[3], PixelSpacing=None),
     "found colour": lambda f: edit(f[3], PhotometricInterpretation="RGB"),
@@ -215,7 +215,7 @@ FAULTS = {
     "differ in BitsAllocated or PixelRepresentation": lambda f: edit(f[3], PixelRepresentation=1),
     "bits set above them": lambda f: _all(f, BitsStored=10, HighBit=9),
     "values within BitsStored": lambda f: _all(f, BitsStored=8, HighBit=7, PixelRepresentation=1),
-    "a diffusion series": lambda f: edit(f[3], DiffusionBValue=1000.0),
+    "a diffusion-weighted frame has no gradient direction": lambda f: edit(f[3], DiffusionBValue=1000.0),
 }
 
 

@@ -16,6 +16,10 @@ from phantom import make_series
 SAGITTAL = np.array([[0, 0, 4.0, -8], [4.0, 0, 0, -16], [0, -4.0, 0, 16], [0, 0, 0, 1]])
 
 
+def paths_of(one):
+    return [path for part in one.parts for path in part.paths]
+
+
 def series(folder, **attributes):
     return make_series(folder, shape=(8, 8, 4), world_from_voxel=SAGITTAL, **attributes)
 
@@ -28,7 +32,7 @@ def test_series_are_found_under_any_name_at_any_depth(tmp_path):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(source, root / name)
     found, skipped = index(root)
-    assert sorted(found["1.2.3"].paths) == sorted(odd)
+    assert sorted(paths_of(found["1.2.3"])) == sorted(odd)
     assert skipped == []
 
 
@@ -36,15 +40,16 @@ def test_files_of_one_series_in_two_folders_are_one_series(tmp_path):
     series(tmp_path / "a", SeriesInstanceUID="1.2.3")
     series(tmp_path / "b", SeriesInstanceUID="1.2.3")
     found, _ = index(tmp_path)
-    assert len(found["1.2.3"].paths) == 8
+    assert len(paths_of(found["1.2.3"])) == 8
 
 
 def test_distinct_values_of_all_files_are_kept(tmp_path):
-    series(tmp_path / "a", SeriesInstanceUID="1.2.3", EchoTime="4.92")
-    series(tmp_path / "b", SeriesInstanceUID="1.2.3", EchoTime="7.38")
+    series(tmp_path / "a", SeriesInstanceUID="1.2.3", FlipAngle="7")
+    series(tmp_path / "b", SeriesInstanceUID="1.2.3", FlipAngle="9")
     found, _ = index(tmp_path)
-    assert found["1.2.3"].attributes["EchoTime"] == ["4.92", "7.38"]
-    assert found["1.2.3"].attributes["ImageType"] == ["ORIGINAL\\PRIMARY\\M\\ND\\NORM"]
+    (part,) = found["1.2.3"].parts
+    assert part.attributes["FlipAngle"] == ["7", "9"]
+    assert part.attributes["ImageType"] == ["ORIGINAL\\PRIMARY\\M\\ND\\NORM"]
 
 
 def test_an_identifier_in_one_slice_only_is_found(tmp_path):
@@ -97,7 +102,7 @@ def test_a_dicomdir_is_no_series(tmp_path):
     directory.save_as(tmp_path / "DICOMDIR", enforce_file_format=True)
     found, skipped = index(tmp_path)
     assert [(one.path, one.reason) for one in skipped] == [("DICOMDIR", "not DICOM image: DICOMDIR")]
-    assert len(found["1.2.3"].paths) == 4
+    assert len(paths_of(found["1.2.3"])) == 4
 
 
 def test_dicom_without_preamble_is_dicom(tmp_path):
@@ -107,7 +112,7 @@ def test_dicom_without_preamble_is_dicom(tmp_path):
         pydicom.dcmwrite(path, bare, implicit_vr=True, little_endian=True)
         assert path.read_bytes()[:2] == b"\x08\x00"
     found, skipped = index(tmp_path)
-    assert len(found["1.2.3"].paths) == 4, skipped
+    assert len(paths_of(found["1.2.3"])) == 4, skipped
 
 
 @pytest.mark.parametrize("make", [lambda p: None, lambda p: p.mkdir(), lambda p: p.touch()])
@@ -149,5 +154,5 @@ def test_damaged_headers_never_stop_the_index_and_are_never_quoted(tmp_path, cap
             damaged[place] = random.integers(256)
         (tmp_path / "a" / f"damaged{number}").write_bytes(damaged)
     found, skipped = index(tmp_path / "a")
-    assert sum(len(one.paths) for one in found.values()) + len(skipped) == 4 + 150
+    assert sum(len(paths_of(one)) for one in found.values()) + len(skipped) == 4 + 150
     assert capfd.readouterr() == ("", "")

@@ -35,7 +35,7 @@ BOLD = T1W | {"ScanningSequence": ["EP"], "EchoTime": ["30"]}
 
 def planned(index, overrides=None, config=CONFIG, key=KEY):
     modalities = Modalities(WORKFLOW / "modalities.yaml", SCHEMAS / "modalities.schema.yaml")
-    rows, people = plan(index, dict.fromkeys(index, 4), modalities, overrides or {}, key, config)
+    rows, people = plan(index, dict.fromkeys(index, 4), modalities, {}, overrides or {}, key, config)
     return {row.series: row for row in rows}, people
 
 

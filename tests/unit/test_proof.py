@@ -57,7 +57,7 @@ def verdict(files, tmp_path, change=None, accept=()):
     path = tmp_path / "image.nii"
     head = nifti.header(voxels.shape, voxels.dtype, affine, slope=slope, intercept=conversion.intercept)
     nifti.write(path, voxels, head)
-    return prove(files, path, accept)
+    return prove(files, path, {"accept": accept})
 
 
 def test_a_right_image_is_proved(series, tmp_path):
@@ -155,12 +155,12 @@ def test_a_missing_plane_needs_consent_and_the_lowest_value(series, tmp_path):
     path = tmp_path / "image.nii"
     nifti.write(path, make.voxels, make.header())
     assert prove(files, path)["decision"] == "held"
-    record = prove(files, path, ("missing_slices",))
+    record = prove(files, path, {"accept": ["missing_slices"]})
     assert record["decision"] == "proved" and record["filled"] == make.filled and len(make.filled) == 1
     invented = make.voxels.copy()
     invented[..., make.filled[0]] = invented[..., make.filled[0] + 1]
     nifti.write(path, invented, make.header())
-    assert prove(files, path, ("missing_slices",))["decision"] == "held"
+    assert prove(files, path, {"accept": ["missing_slices"]})["decision"] == "held"
 
 
 def test_frames_scaled_one_by_one_are_proved_as_float32(tmp_path):

@@ -1,7 +1,8 @@
 """From the files of a series to a volume with its sidecar, and the proof that it is right.
 
 Needs   WORK/plan/images/IMAGE.json, the list of the series' files, the sidecar policy
-Gives   WORK/nifti/IMAGE.nii.gz (temporary) and .json, WORK/proof/IMAGE.json; both images empty when held
+Gives   WORK/nifti/IMAGE.nii.gz (temporary), .json, .bval and .bvec, WORK/proof/IMAGE.json; all but the
+        proof empty when held, .bval and .bvec also where there is no diffusion
 """
 
 
@@ -15,6 +16,8 @@ rule convert_series:
     output:
         image=temp(f"{WORK}/nifti/{{image}}.nii.gz"),
         sidecar=f"{WORK}/nifti/{{image}}.json",
+        bval=f"{WORK}/nifti/{{image}}.bval",
+        bvec=f"{WORK}/nifti/{{image}}.bvec",
         proof=f"{WORK}/proof/{{image}}.json",
     log:
         f"{WORK}/logs/convert_series/{{image}}.log",
@@ -30,5 +33,6 @@ rule convert_series:
     shell:
         "python {input.script:q}"
         ' --plan {input.plan:q} --files {input.files:q} --input "$EFFACE_INPUT" --policy {input.policy:q}'
-        " --out {output.image:q} --sidecar {output.sidecar:q} --proof {output.proof:q}"
+        " --out {output.image:q} --sidecar {output.sidecar:q}"
+        " --bval {output.bval:q} --bvec {output.bvec:q} --proof {output.proof:q}"
         " 2> {log:q}"

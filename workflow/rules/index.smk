@@ -31,6 +31,7 @@ rule index_series:
     output:
         series=f"{WORK}/index/series.tsv",
         attributes=f"{WORK}/index/attributes.json",
+        parts=f"{WORK}/index/parts.json",
         identifiers=f"{WORK}/index/identifiers.tsv",
         skipped=f"{WORK}/index/skipped.tsv",
         files=directory(f"{WORK}/index/files"),
@@ -56,6 +57,7 @@ checkpoint plan_images:
         **step("plan_images"),
         series=rules.index_series.output.series,
         attributes=rules.index_series.output.attributes,
+        parts=rules.index_series.output.parts,
         key=KEY,
         modalities=settings.modalities,
         overrides=[settings.config["overrides"]] if settings.config["overrides"] else [],

@@ -18,6 +18,8 @@ checkpoint stage_bids:
         participants=f"{WORK}/plan/participants.tsv",
         proofs=of_images(f"{WORK}/proof/{{image}}.json"),
         sidecars=of_images(f"{WORK}/nifti/{{image}}.json"),
+        b_values=of_images(f"{WORK}/nifti/{{image}}.bval"),
+        directions=of_images(f"{WORK}/nifti/{{image}}.bvec"),
         checks=of_images(f"{WORK}/check/{{image}}.json"),
         defaced=of_images(f"{WORK}/defaced/{{image}}.nii.gz"),
     output:

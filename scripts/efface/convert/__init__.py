@@ -1,6 +1,6 @@
 """One series of DICOM files to one image: its stored voxels, where they lie, and how they scale."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import nibabel as nib
@@ -8,11 +8,12 @@ import numpy as np
 import pydicom
 
 from efface import dicom, nifti
-from efface.convert import engine, mosaic, timing
+from efface.convert import diffusion, engine, mosaic, phase, timing
 from efface.convert.frames import WANTED, Frame, frames_of
 from efface.convert.stack import stack
 from efface.convert.volume import assemble, plane_numbers
 from efface.errors import Held
+from efface.parts import Traits, alike
 
 _SNAP = 0.02  # of a voxel: how far straightening the axes may move the farthest one
 
@@ -35,6 +36,14 @@ class Conversion:
         Planes K that no file holds, filled with the lowest stored value.
     headers : list of Dataset
         What is left of each file, without pixels: for the sidecar.
+    frames : list of Frame
+        Those that the image shows; others of the same files are of other parts.
+    phase_encoding : dict
+        What BIDS says of it, by BIDS's names; of MR.
+    starts_s, durations_s : lists of float
+        Of each volume of PET or CT, from the first one's start; empty when the header does not tell.
+    b_values, b_vectors : (T,) and (T, 3) arrays
+        Of a diffusion image: s/mm2, and directions along the voxel axes as FSL has them; None otherwise.
     """
 
     voxels: np.ndarray
@@ -45,7 +54,13 @@ class Conversion:
     slice_times_s: list[float]
     filled: list[int]
     headers: list[pydicom.Dataset]
-    engine: str = engine.NAME
+    frames: list[Frame]
+    phase_encoding: dict[str, object]
+    starts_s: list[float]
+    durations_s: list[float]
+    b_values: np.ndarray | None = None
+    b_vectors: np.ndarray | None = None
+    engine: str = engine.NAME  # or "resampled": a tilted or uneven CT
 
     def header(self) -> nib.Nifti1Header:
         """Return the NIfTI header."""
@@ -67,7 +82,7 @@ def convert_series(files: list[Path], plan: dict, keywords: tuple[str, ...] = ()
     files : list of Path
         Each is read once, in this order.
     plan : dict
-        `accept`, `datatype` and `suffix` are looked at.
+        `part`, `accept`, `datatype` and `suffix` are looked at.
     keywords : tuple of str
         Top-level attributes that `headers` must keep besides.
 
@@ -77,47 +92,92 @@ def convert_series(files: list[Path], plan: dict, keywords: tuple[str, ...] = ()
         When the series is not one regular image; the text names the fault.
     """
     headers, frames = _read(files, keywords)
-    _check_purpose(frames, plan)
+    frames = _of_part(frames, plan.get("part"))
+    frames = _weighted(headers, frames, plan.get("datatype"))
     order = stack(frames, tuple(plan.get("accept", ())))
     _check_volumes(len(order.volumes), plan)
     voxels, world_from_voxel, slope, intercept = assemble(headers, order)
-    planes = plane_numbers(order, world_from_voxel)
-    filled = sorted(set(range(order.planes)) - set(planes))
+    planes = [] if order.upright else plane_numbers(order, world_from_voxel)
+    filled = [] if order.upright else sorted(set(range(order.planes)) - set(planes))
     if filled:
         voxels[:, :, filled] = voxels[:, :, planes].min()
     interval = timing.interval_s(headers, order, plan.get("suffix") == "bold") if voxels.ndim == 4 else 0.0
+    straight = _straighten(world_from_voxel, voxels.shape)
+    weightings = [volume[0].weighting for volume in order.volumes]
+    b_values, b_vectors = diffusion.table(weightings, straight) if weightings[0] else (None, None)
+    first = order.volumes[0][0]
+    encoding = {}
+    if first.modality == "MR":
+        encoding = phase.phase_encoding(
+            headers[first.source], first.number, first.row, first.column, straight
+        )
+    starts, durations = timing.frame_times_s(headers, order) if first.modality != "MR" else ([], [])
     return Conversion(
         _narrow(voxels),
-        _straighten(world_from_voxel, voxels.shape),
+        straight,
         slope,
         intercept,
         interval,
-        timing.slice_times_s(headers, order, planes, interval) if interval else [],
+        timing.slice_times_s(headers, order, planes, interval) if first.modality == "MR" and interval else [],
         filled,
         headers,
+        frames,
+        encoding,
+        starts,
+        durations,
+        b_values,
+        b_vectors,
+        "resampled" if order.upright else engine.NAME,
     )
 
 
 def _read(files: list[Path], keywords: tuple[str, ...]) -> tuple[list[pydicom.Dataset], list[Frame]]:
+    wanted = {*WANTED, *mosaic.KEYWORDS, *diffusion.WANTED, *phase.WANTED, *timing.WANTED, *keywords}
     headers, frames, seen = [], [], {}
     for path in files:
-        dataset = dicom.read(path, (*WANTED, *mosaic.KEYWORDS, *keywords))
+        dataset = dicom.read(path, wanted)
         known = seen.setdefault(str(dicom.frame_value(dataset, "SOPInstanceUID") or path), dataset)
         if known is not dataset:
             if not dicom.same(known, dataset):
                 raise Held("two files have one SOPInstanceUID and differ", todo="remove the wrong one")
             continue  # a copy
-        own = frames_of(dataset, len(headers))
-        frames += mosaic.tiles(dataset, own[0]) if mosaic.is_mosaic(dataset) else own
+        own = mosaic.tiles_of if mosaic.is_mosaic(dataset) else frames_of
+        frames += own(dataset, len(headers))
         headers.append(dataset)
     if not frames:
         raise Held("the series has no files")
     return headers, frames
 
 
-def _check_purpose(frames: list[Frame], plan: dict) -> None:
-    if plan.get("datatype") == "dwi" or any(frame.kind["the b-value"] for frame in frames):
-        raise Held("a diffusion series", todo="gradient directions are not proved yet")
+def _of_part(frames: list[Frame], part: Traits | None) -> list[Frame]:
+    """Return the frames of one part of the series, by default of its only one."""
+    of_part = [frame for frame in frames if alike(part or frames[0].traits, frame.traits)]
+    if not of_part:
+        raise Held("the files hold no frame of this part of the series", todo="index the input again")
+    if part is None and len(of_part) < len(frames):
+        differing = {
+            name
+            for frame in frames
+            for name, value in frame.traits.items()
+            if not alike({name: frames[0].traits[name]}, {name: value})
+        }
+        raise Held(f"the series holds several images ({', '.join(sorted(differing))} differ)")
+    return of_part
+
+
+def _weighted(headers: list[pydicom.Dataset], frames: list[Frame], datatype: str | None) -> list[Frame]:
+    """Return the frames with their diffusion weighting, if it is a diffusion image; no other may have any."""
+    if frames[0].modality != "MR":
+        return frames
+    weightings = [diffusion.weighting(headers[frame.source], frame.number) for frame in frames]
+    weighted = any(one and one.b_value > 0 for one in weightings)
+    if weighted and datatype not in ("dwi", "", None):
+        raise Held("diffusion-weighted frames in an image that is planned as something else")
+    if not weighted and datatype != "dwi":
+        return frames
+    # Toshiba writes nothing at all where there is no gradient.
+    weightings = [one or diffusion.Weighting(0.0, None) for one in weightings]
+    return [replace(frame, weighting=one) for frame, one in zip(frames, weightings, strict=True)]
 
 
 def _check_volumes(count: int, plan: dict) -> None:

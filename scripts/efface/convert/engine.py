@@ -17,6 +17,7 @@ from efface.convert.frames import Frame
 from efface.errors import Held
 
 NAME = "dicom2nifti"
+FEWEST_PLANES = 4  # that it takes
 logging.getLogger("dicom2nifti").setLevel(logging.CRITICAL)  # its warnings quote positions
 
 

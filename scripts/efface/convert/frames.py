@@ -1,5 +1,6 @@
 """The frames of DICOM files: where each lies in space and time, of what kind it is, how its values scale."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -7,12 +8,12 @@ import numpy as np
 import pydicom
 from pydicom.pixels import pixel_array
 
+from efface import parts
+from efface.convert import diffusion
 from efface.dicom import PIXELS, frame_value, numbers, seconds
 from efface.errors import Held
 
 SIEMENS_CSA = 0x00291010
-_GE_IMAGE_TYPE, _GE_B_VALUE = 0x0043102F, 0x00431039
-_B_VALUES = (0x0019100C, 0x20011003, 0x00651009)  # Siemens, Philips, United Imaging
 _CREATORS = (0x00190010, 0x00290010, 0x20010010, 0x00430010, 0x00650010)
 WANTED = (
     *("SOPInstanceUID", "ImageType", "Modality", "RepetitionTime", *PIXELS),
@@ -35,8 +36,8 @@ WANTED = (
         "NumberOfTemporalPositions",
     ),
     *("AcquisitionDateTime", "AcquisitionDate", "AcquisitionTime", "AcquisitionNumber", "ContentDate"),
-    *("FrameReferenceTime", "TriggerTime", "InstanceNumber"),
-    *(*_CREATORS, SIEMENS_CSA, _GE_IMAGE_TYPE, _GE_B_VALUE, *_B_VALUES),
+    *("FrameReferenceTime", "TriggerTime", "InstanceNumber", "SliceThickness"),
+    *(*_CREATORS, SIEMENS_CSA, *parts.WANTED),
 )
 """What a file must be read with for its frames to be understood."""
 
@@ -59,10 +60,17 @@ class Frame:
         Rows and columns.
     slope, intercept : float
         Value = stored * slope + intercept (PS3.3 C.11.1).
-    kind : dict
-        What must be alike in all frames of one image: echo, image type, component, b-value.
+    traits : dict
+        What must be alike in all frames of one image (parts.py).
     when : dict
         What orders frames at one position, the most telling first; seconds or counts.
+    modality : str
+    thickness : float
+        Of the slice, mm; NaN when the header does not say.
+    temporal_positions : float or None
+        How many volumes the header says there are.
+    weighting : Weighting or None
+        Of a diffusion image.
     """
 
     source: int
@@ -74,8 +82,12 @@ class Frame:
     shape: tuple[int, int]
     slope: float = 1.0
     intercept: float = 0.0
-    kind: dict[str, object] = field(default_factory=dict)
+    traits: parts.Traits = field(default_factory=dict)
     when: dict[str, float] = field(default_factory=dict)
+    modality: str = ""
+    thickness: float = float("nan")
+    temporal_positions: float | None = None
+    weighting: diffusion.Weighting | None = None
 
     @property
     def normal(self) -> np.ndarray:
@@ -127,6 +139,7 @@ def _frame(dataset: pydicom.Dataset, source: int, number: int) -> Frame:
         raise Held("PixelSpacing", expected="positive distances", found="others")
     slope = _number(value("PixelValueTransformationSequence.RescaleSlope", "RescaleSlope"))
     intercept = _number(value("PixelValueTransformationSequence.RescaleIntercept", "RescaleIntercept"))
+    thickness = _number(value("PixelMeasuresSequence.SliceThickness", "SliceThickness"))
     return Frame(
         source,
         number,
@@ -137,35 +150,16 @@ def _frame(dataset: pydicom.Dataset, source: int, number: int) -> Frame:
         (int(dataset.get("Rows") or 0), int(dataset.get("Columns") or 0)),
         1.0 if slope is None else slope,
         0.0 if intercept is None else intercept,
-        _kind(dataset, value),
+        parts.traits(dataset, number),
         _when(dataset, value),
+        str(dataset.get("Modality") or ""),
+        math.nan if thickness is None else thickness,
+        _number(dataset.get("NumberOfTemporalPositions")),
     )
 
 
 def _number(value: object) -> float | None:
     return (numbers(value) or [None])[0]
-
-
-def _kind(dataset: pydicom.Dataset, value: Callable[..., object]) -> dict[str, object]:
-    image_type = value(
-        "MRImageFrameTypeSequence.FrameType", "CTImageFrameTypeSequence.FrameType", "ImageType"
-    )
-    # Only in MR do the values after the third say what a pixel means (PS3.3 C.8.3.1.1.1, C.8.2.1.1.1).
-    parts = None if dataset.get("Modality") == "MR" else 3
-    private = [_number(dataset[tag].value) for tag in _B_VALUES if tag in dataset]
-    if _GE_B_VALUE in dataset and (ge := numbers(dataset[_GE_B_VALUE].value)):
-        private.append(ge[0] % 1e9)  # GE adds 1e9 where a series has several b-values
-    b_values = [_number(value("MRDiffusionSequence.DiffusionBValue", "DiffusionBValue")), *private]
-    return {
-        "ImageType": tuple(map(str, image_type or ()))[:parts],
-        "ComplexImageComponent": value("MRImageFrameTypeSequence.ComplexImageComponent"),
-        "EchoTime": _number(value("MREchoSequence.EffectiveEchoTime", "EchoTime")),
-        "EchoNumbers": _number(value("EchoNumbers")),
-        "the image type of GE": _number(dataset[_GE_IMAGE_TYPE].value) if _GE_IMAGE_TYPE in dataset else None,
-        "StackID": value("FrameContentSequence.StackID"),
-        "NumberOfTemporalPositions": _number(dataset.get("NumberOfTemporalPositions")),
-        "the b-value": max((b for b in b_values if b is not None), default=None),
-    }
 
 
 def _when(dataset: pydicom.Dataset, value: Callable[..., object]) -> dict[str, float]:

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from efface.convert import tilt
 from efface.convert.frames import Frame
 from efface.errors import Held
 
-FEWEST_PLANES = 4
+FEWEST_PLANES, FEWEST_OF_SEVERAL = 4, 2  # of one volume (fewer are a localizer), and of several
 _SAME_PLACE_MM = 0.01
 _UNEVEN = 0.05  # of the distance between planes
 _MOST_MISSING = 0.1  # of the planes: beyond that the distances are a pattern, not an accident
@@ -31,11 +32,14 @@ class Stack:
         Places in the full grid, counted from 0, where no frame lies.
     step : (3,) array
         From one plane to the next, in patient coordinates (LPS+, mm).
+    upright : tilt.Plan or None
+        The grid that a tilted or uneven CT has to be resampled on.
     """
 
     volumes: list[list[Frame]]
     missing: list[int]
     step: np.ndarray
+    upright: tilt.Plan | None = None
 
     @property
     def planes(self) -> int:
@@ -63,9 +67,12 @@ def stack(frames: list[Frame], accept: tuple[str, ...] = ()) -> Stack:
     """
     _check_alike(frames)
     places = _by_place(frames)
-    if len(places) < FEWEST_PLANES:
-        raise Held("too few slices", expected=f"at least {FEWEST_PLANES} positions", found=str(len(places)))
+    fewest = FEWEST_PLANES if len(frames) < 2 * len(places) else FEWEST_OF_SEVERAL
+    if len(places) < fewest:
+        raise Held("too few slices", expected=f"at least {fewest} positions", found=str(len(places)))
     _check_counts(places)
+    if frames[0].modality == "CT" and len(places[0]) == 1 and not _is_even(places):
+        return _tilted([place[0] for place in places])
     _check_straight(places)
     missing = _missing(places)
     if missing and "missing_slices" not in accept:
@@ -80,6 +87,25 @@ def stack(frames: list[Frame], accept: tuple[str, ...] = ()) -> Stack:
     return Stack(_volumes(places), missing, step)
 
 
+def _is_even(places: list[list[Frame]]) -> bool:
+    """Say whether planes lie on one straight line at even distances, but for missing ones."""
+    try:
+        _check_straight(places)
+        _missing(places)
+    except Held:
+        return False
+    return True
+
+
+def _tilted(planes: list[Frame]) -> Stack:
+    """Return the slices of a CT with the upright, even grid that they are to be resampled on."""
+    first = planes[0]
+    positions = np.array([frame.position for frame in planes])
+    thickness = np.array([frame.thickness for frame in planes])
+    plan = tilt.upright(positions, first.row, first.column, first.spacing, first.shape, thickness)
+    return Stack([planes], [], (positions[-1] - positions[0]) / (len(planes) - 1), plan)
+
+
 def _check_alike(frames: list[Frame]) -> None:
     first = frames[0]
     if len({frame.shape for frame in frames}) > 1:
@@ -88,12 +114,6 @@ def _check_alike(frames: list[Frame]) -> None:
         raise Held("the frames differ in orientation", todo="split the series, or drop it if a localizer")
     if any(not np.allclose(frame.spacing, first.spacing, rtol=1e-3) for frame in frames):
         raise Held("the frames differ in PixelSpacing", todo="split the series")
-    for what in first.kind:
-        count = len({frame.kind[what] for frame in frames})
-        if count > 1:
-            raise Held(
-                f"{count} different values of {what} in one series", todo="it must be split into images"
-            )
     if any(frame.slope == 0 for frame in frames):
         raise Held("RescaleSlope is 0", expected="a slope that keeps the values apart")
 
@@ -135,8 +155,8 @@ def _check_straight(places: list[list[Frame]]) -> None:
     degrees = float(np.degrees(np.arctan(np.linalg.norm(slant))))
     if degrees > _TILT_DEGREES and np.abs(drift).max() > _SHEAR * pixel:
         raise Held(
-            f"the slices are sheared by {degrees:.1f} degrees (a tilted gantry)",
-            todo="tilted scans are not converted yet",
+            f"the slices are sheared by {degrees:.1f} degrees",
+            todo="only a CT's tilted gantry is undone: drop the series",
         )
 
 
@@ -166,12 +186,32 @@ def _volumes(places: list[list[Frame]]) -> list[list[Frame]]:
         return [[place[0] for place in places]]
     first = places[0][0]
     for key in first.when:
-        if key == "InstanceNumber" and first.kind["NumberOfTemporalPositions"] != count:
+        if key == "InstanceNumber" and not first.weighting and first.temporal_positions != count:
             continue
         if all(len({frame.when.get(key) for frame in place} - {None}) == count for place in places):
             ordered = [sorted(place, key=lambda frame, key=key: frame.when[key]) for place in places]
-            return [list(volume) for volume in zip(*ordered, strict=True)]
+            volumes = [list(volume) for volume in zip(*ordered, strict=True)]
+            if all(len({frame.weighting for frame in volume}) == 1 for volume in volumes):
+                return volumes
+    if first.weighting and all(len({frame.weighting for frame in place}) == count for place in places):
+        return _by_weighting(places)
     raise Held(
         f"each slice position holds {count} frames and no attribute tells their order",
         todo="they are duplicates, or several images in one series",
     )
+
+
+def _by_weighting(places: list[list[Frame]]) -> list[list[Frame]]:
+    """Return the volumes of a diffusion image that only their weighting tells apart, by first numbers."""
+    volumes: dict[object, list[Frame]] = {}
+    for place in places:
+        for frame in place:
+            volumes.setdefault(frame.weighting, []).append(frame)
+    if any(len(volume) != len(places) for volume in volumes.values()):
+        raise Held("the slice positions do not all have the same diffusion weightings")
+
+    def first(volume: list[Frame]) -> tuple:
+        number = min(frame.when.get("InstanceNumber", 0) for frame in volume)
+        return number, volume[0].weighting.b_value, volume[0].weighting.direction or ()
+
+    return sorted(volumes.values(), key=first)

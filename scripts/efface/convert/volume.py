@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 import pydicom
 
-from efface.convert import engine, mosaic
+from efface.convert import engine, mosaic, tilt
 from efface.convert.frames import Frame, stored_pixels
 from efface.convert.stack import Stack
 from efface.errors import Held
@@ -30,38 +30,84 @@ def assemble(headers: list[pydicom.Dataset], order: Stack) -> tuple[np.ndarray, 
     Held
         When pixels cannot be read or do not make up one array.
     """
-    first = order.volumes[0][0]
-    positions = [first.position + place * order.step for place in range(order.planes)]
-    frames = [frame for volume in order.volumes for frame in volume]
-    scales = {(frame.slope, frame.intercept) for frame in frames}
-    awaited = Counter(frame.source for frame in frames)
-    decoded: dict[int, np.ndarray] = {}
-    voxels = world_from_voxel = None
+    if order.upright:
+        return _upright(headers, order)
+    pixels = _Pixels(headers, order)
+    first = order.volumes[0]
+    opening = [pixels(frame) for frame in first]
+    voxel, world_from_voxel = _opened(order, opening)
+    numbers, backwards = plane_numbers(order, world_from_voxel), _backwards(first[0], world_from_voxel)
+    scales = {(frame.slope, frame.intercept) for volume in order.volumes for frame in volume}
+    alike = len(scales) == 1
+    shape = (*voxel.shape, len(order.volumes))
+    voxels = np.zeros(shape, voxel.dtype if alike else np.float32, order="F")
     for number, volume in enumerate(order.volumes):
-        present = []
-        for frame in volume:
-            if frame.source not in decoded:
-                decoded[frame.source] = _decode(headers[frame.source], first.shape)
-            present.append(decoded[frame.source][frame.number])
-            awaited[frame.source] -= 1
-            if not awaited[frame.source]:
-                del decoded[frame.source]
-        if len({plane.dtype for plane in present}) > 1:
+        planes = opening if number == 0 else [pixels(frame) for frame in volume]
+        if any(plane.dtype != opening[0].dtype for plane in planes):
             raise Held("the frames differ in BitsAllocated or PixelRepresentation", todo="split the series")
-        planes = [np.zeros_like(present[0])] * order.planes
-        for place, plane in zip(order.places, present, strict=True):
-            planes[place] = plane
-        one, affine = engine.assemble(volume[0], positions, planes)
-        if len(scales) > 1:
-            one = _scaled(one, volume, plane_numbers(order, affine))
-        if voxels is None:
-            voxels = np.empty((*one.shape, len(order.volumes)), one.dtype, order="F")
-            world_from_voxel = affine
-        if one.dtype != voxels.dtype or not np.array_equal(affine, world_from_voxel):
-            raise Held("the volumes differ in type or place", todo="split the series")
-        voxels[..., number] = one
-    slope, intercept = scales.pop() if len(scales) == 1 else (1.0, 0.0)
+        # The engine has shown where the planes of a volume go; what comes after the first goes there too.
+        for frame, plane, k in zip(volume, planes, numbers, strict=True):
+            turned = plane.T[:: -1 if backwards[0] else 1, :: -1 if backwards[1] else 1]
+            voxels[:, :, k, number] = turned if alike else turned * frame.slope + frame.intercept
+    slope, intercept = scales.pop() if alike else (1.0, 0.0)
     return voxels if len(order.volumes) > 1 else voxels[..., 0], world_from_voxel, slope, intercept
+
+
+class _Pixels:
+    """The stored values of frames; each file is decoded once, and let go after its last frame."""
+
+    def __init__(self, headers: list[pydicom.Dataset], order: Stack):
+        self.headers, self.shape = headers, order.volumes[0][0].shape
+        self.awaited = Counter(frame.source for volume in order.volumes for frame in volume)
+        self.decoded: dict[int, np.ndarray] = {}
+
+    def __call__(self, frame: Frame) -> np.ndarray:
+        if frame.source not in self.decoded:
+            self.decoded[frame.source] = _decode(self.headers[frame.source], self.shape)
+        plane = self.decoded[frame.source][frame.number]
+        self.awaited[frame.source] -= 1
+        if not self.awaited[frame.source]:
+            del self.decoded[frame.source]
+        return plane
+
+
+def _opened(order: Stack, present: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the first volume and its affine, by the engine, or without it where it wants more planes."""
+    if len({plane.dtype for plane in present}) > 1:
+        raise Held("the frames differ in BitsAllocated or PixelRepresentation", todo="split the series")
+    first = order.volumes[0][0]
+    planes = [np.zeros_like(present[0])] * order.planes
+    for place, plane in zip(order.places, present, strict=True):
+        planes[place] = plane
+    if order.planes >= engine.FEWEST_PLANES:
+        positions = [first.position + place * order.step for place in range(order.planes)]
+        return engine.assemble(first, positions, planes)
+    lps_from_voxel = np.stack(
+        [first.row * first.spacing[1], first.column * first.spacing[0], order.step], axis=1
+    )
+    world_from_voxel = np.eye(4)
+    world_from_voxel[:3] = _RAS_FROM_LPS @ np.column_stack([lps_from_voxel, first.position])
+    return np.stack([plane.T for plane in planes], axis=-1), world_from_voxel
+
+
+def _backwards(frame: Frame, world_from_voxel: np.ndarray) -> tuple[bool, bool]:
+    """Return whether the image's first and second axis run against the frame's rows and columns."""
+    along = [
+        _RAS_FROM_LPS @ axis @ world_from_voxel[:3, k] for k, axis in enumerate((frame.row, frame.column))
+    ]
+    return along[0] < 0, along[1] < 0
+
+
+def _upright(headers: list[pydicom.Dataset], order: Stack) -> tuple[np.ndarray, np.ndarray, float, float]:
+    """Return the slices of a tilted or uneven CT on their upright grid."""
+    frames = order.volumes[0]
+    scales = {(frame.slope, frame.intercept) for frame in frames}
+    if len(scales) > 1:
+        raise Held("the slices of a tilted CT differ in RescaleSlope or RescaleIntercept")
+    slope, intercept = scales.pop()
+    planes = [_decode(headers[frame.source], frame.shape)[frame.number] for frame in frames]
+    voxels, world_from_voxel = tilt.resampled(planes, order.upright, tilt.stored_air(slope, intercept))
+    return voxels, world_from_voxel, slope, intercept
 
 
 def plane_numbers(order: Stack, world_from_voxel: np.ndarray) -> list[int]:
@@ -75,11 +121,3 @@ def _decode(header: pydicom.Dataset, shape: tuple[int, int]) -> np.ndarray:
     pixels = stored_pixels(header)
     del header.PixelData
     return mosaic.cut(pixels[0], shape) if mosaic.is_mosaic(header) else pixels
-
-
-def _scaled(stored: np.ndarray, volume: list[Frame], planes: list[int]) -> np.ndarray:
-    """Return values as float32 where frames scale differently."""
-    values = np.zeros(stored.shape, np.float32)
-    for plane, frame in zip(planes, volume, strict=True):
-        values[:, :, plane] = stored[:, :, plane] * frame.slope + frame.intercept
-    return values
