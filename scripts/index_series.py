@@ -53,7 +53,8 @@ def main(argv: list[str] | None = None) -> None:
                 beside.write_text(listed, "utf-8", "surrogateescape")
             attributes[name], parts[name] = one.described(part), part.traits
             overview = {keyword: "|".join(part.attributes.get(keyword, ())) for keyword in OVERVIEW}
-            rows.append({"series": name, "files": len(part.paths), "frames": part.frames} | overview)
+            counts = {"files": len(part.paths), "frames": part.frames, "files_of_series": one.files()}
+            rows.append({"series": name} | counts | overview)
     write_json(args.out / "attributes.json", attributes)
     write_json(args.out / "parts.json", parts)
     rows_identifiers = (
@@ -64,7 +65,7 @@ def main(argv: list[str] | None = None) -> None:
     write_tsv(args.out / "identifiers.tsv", rows_identifiers, COLUMNS)
     rows_skipped = [{"path": one.path, "reason": one.reason, "held": "yes" * one.held} for one in skipped]
     write_tsv(args.out / "skipped.tsv", rows_skipped, ("path", "reason", "held"))
-    write_tsv(args.out / "series.tsv", rows, ("series", "files", "frames", *OVERVIEW))
+    write_tsv(args.out / "series.tsv", rows, ("series", "files", "frames", "files_of_series", *OVERVIEW))
 
 
 if __name__ == "__main__":

@@ -34,7 +34,9 @@ def main(argv: list[str] | None = None) -> None:
     """Write images.tsv, one record an image, participants.tsv and the crosswalk."""
     args = parser().parse_args(argv)
     attributes = read_json(args.index / "attributes.json")
-    files = {row["series"]: int(row["files"]) for row in read_tsv(args.index / "series.tsv")}
+    listed = read_tsv(args.index / "series.tsv")
+    files = {row["series"].split(".")[0]: int(row["files_of_series"]) for row in listed}
+    files |= {row["series"]: int(row["files"]) for row in listed}
     overrides = {}
     if args.overrides:
         overrides = read_overrides(args.overrides, SCHEMAS / "overrides.schema.yaml", set(attributes))

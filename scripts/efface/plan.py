@@ -1,7 +1,7 @@
 """The plan: which series become which images under which names, and why the others do not."""
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from efface import dates, naming
@@ -84,7 +84,7 @@ def plan(
     index : dict of str to Attributes
         By the key of a series' part: that of the series, with .1, .2, ... where it has several parts.
     files : dict of str to int
-        Number of files, by the same.
+        Number of files, by the same, and of a series that has several parts by its own key.
     parts : dict of str to Traits
         What sets a part's frames apart, by the same.
     overrides : dict
@@ -132,7 +132,21 @@ def plan(
     for row in images:
         row.record["leader"] = leader_of.get(row.image)
     shown = [row for row in rows if row.decision == "convert"]
-    return rows, _people([index[row.series] for row in shown], key)
+    return _together(rows, files), _people([index[row.series] for row in shown], key)
+
+
+def _together(rows: list[Planned], files: dict[str, int]) -> list[Planned]:
+    """Return the rows, one for a series of which all parts are dropped for the same reason (a localizer)."""
+    series = defaultdict(list)
+    for row in rows:
+        series[row.series.split(".")[0]].append(row)
+    kept = []
+    for key, parts in series.items():
+        whole = len(parts) > 1 and {(row.decision, row.reason) for row in parts} == {
+            ("dropped", parts[0].reason)
+        }
+        kept += [replace(parts[0], series=key, files=files.get(key, 0))] if whole else parts
+    return kept
 
 
 def _first(attributes: Attributes, keyword: str) -> str:

@@ -124,6 +124,10 @@ class Series:
         for part in other.parts:
             self._part(part.traits).merge(part)
 
+    def files(self) -> int:
+        """Return how many files there are; one may hold frames of several parts."""
+        return len({path for part in self.parts for path in part.paths})
+
     def ordered(self) -> list[Part]:
         """Return the parts in an order that does not depend on that of the files: by echo, then component."""
 

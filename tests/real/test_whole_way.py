@@ -42,7 +42,7 @@ SCANS = {
         ],
     ),
     "ge_ct_human": (HELD, [("held", "the template lies shifted or tilted")]),
-    "philips_ct_secondary_capture": (NOTHING, 4 * [("dropped", "secondary capture (K01)")]),
+    "philips_ct_secondary_capture": (NOTHING, [("dropped", "secondary capture (K01)")]),
     "pet_qin_headneck": (HELD, [("dropped", "report or document"), ("held", "BIDS requires TracerName")]),
 }
 
@@ -73,7 +73,9 @@ def test_every_series_has_a_row_with_the_expected_decision_and_reason(study):
     code, expected = SCANS[name]
     assert done.result.code == code, done.result.said
     found = sorted((row["decision"], row["reason"]) for row in done.rows)
-    assert len(found) == len(expected) == len(read_tsv(done.work / "index" / "series.tsv"))
+    indexed = {row["series"].split(".")[0] for row in read_tsv(done.work / "index" / "series.tsv")}
+    assert len(found) == len(expected)
+    assert indexed == {row["series"].split(".")[0] for row in done.rows}
     for (decision, reason), (wanted, start) in zip(found, expected, strict=True):
         assert decision == wanted
         assert reason.startswith(start)
