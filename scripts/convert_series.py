@@ -8,6 +8,8 @@ from efface.convert import convert_series, diffusion
 from efface.errors import Held, guarded, leave
 from efface.files import replacing
 
+ENGINES = ("dicom2nifti", "dcm2niix")
+
 
 def parser() -> argparse.ArgumentParser:
     """Return the command line of the step."""
@@ -24,6 +26,9 @@ def parser() -> argparse.ArgumentParser:
     line.add_argument(
         "--bvec", type=Path, required=True, help="directions to write; empty when there are none"
     )
+    line.add_argument(
+        "--engine", choices=ENGINES, default=ENGINES[0], help="what puts the voxels together (dicom2nifti)"
+    )
     line.add_argument("--unchecked", action="store_true", help="let metadata lack what BIDS requires")
     line.add_argument("--proof", type=Path, required=True, help="the verdict to write (JSON)")
     return line
@@ -36,15 +41,14 @@ def main(argv: list[str] | None = None) -> int:
     listed = args.files.read_text(encoding="utf-8", errors="surrogateescape")
     files = [args.input / name for name in listed.split("\n") if name]
     try:
-        conversion = convert_series(files, plan, rules.keywords)
-        description = sidecar.describe(conversion, plan, rules, complete=not args.unchecked)
-        nifti.write(args.out, conversion.voxels, conversion.header(), level=1)
-        gradients = ("", "")
-        if conversion.b_values is not None:
-            gradients = diffusion.texts(conversion.b_values, conversion.b_vectors)
-        engine = conversion.engine
-        del conversion
-        verdict = {**proof.prove(files, args.out, plan, gradients), "engine": engine}
+        with proof.beside(files, plan) as prove:
+            conversion = convert_series(files, plan, rules.keywords, args.engine)
+            description = sidecar.describe(conversion, plan, rules, complete=not args.unchecked)
+            nifti.write(args.out, conversion.voxels, conversion.header(), level=1)
+            gradients = ("", "")
+            if conversion.b_values is not None:
+                gradients = diffusion.texts(conversion.b_values, conversion.b_vectors)
+            verdict = prove(args.out, gradients) | {"engine": conversion.engine}
     except Held as held:
         verdict = {"decision": "held", "reasons": [str(held)]}
     if verdict["decision"] == "proved":

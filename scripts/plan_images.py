@@ -24,6 +24,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--overrides", default="", help="table of a person's decisions")
     parser.add_argument("--task", default="", help="task label of functional series")
     parser.add_argument("--metadata", type=json.loads, default={}, help="sidecar fields by suffix, in JSON")
+    parser.add_argument("--names", type=json.loads, default=[], help="entities by attributes, in JSON")
     parser.add_argument("--unnamed", action="store_true", help="plan images of unknown kinds too")
     parser.add_argument("--out", type=Path, required=True, help="folder for the plan")
     parser.add_argument("--crosswalk", type=Path, required=True, help="table from label to source ID")
@@ -40,7 +41,7 @@ def main(argv: list[str] | None = None) -> None:
     overrides = {}
     if args.overrides:
         overrides = read_overrides(args.overrides, SCHEMAS / "overrides.schema.yaml", set(attributes))
-    modalities = Modalities(args.modalities, SCHEMAS / "modalities.schema.yaml")
+    modalities = Modalities(args.modalities, SCHEMAS / "modalities.schema.yaml", args.names)
     config = {"task": args.task, "metadata": args.metadata, "unnamed": args.unnamed}
     parts = read_json(args.index / "parts.json")
     rows, people = plan(attributes, files, modalities, parts, overrides, load_or_make_key(args.key), config)

@@ -100,12 +100,11 @@ def result(tool: str, out: Path, code: int) -> str:
     """Return what a tool made: the decision if it gives one, the shapes, or the exit code."""
     if tool in (START, FLOOR):
         return "-"
-    shapes = "; ".join("x".join(map(str, nib.load(path).shape)) for path in images(out))
-    decision = ""
+    shapes = ", ".join("x".join(map(str, nib.load(path).shape)) for path in images(out))
+    decision = []
     if tool == "efface, the step":
         verdict = read_json(out / "proof.json")
-        decision = " ".join([f"{verdict['decision']},", *verdict["reasons"]])
+        decision = [verdict["decision"], *verdict["reasons"]]
     elif tool == "efface convert":
-        rows = read_tsv(out / "converted" / "images.tsv")
-        decision = ", ".join(dict.fromkeys(row["decision"] for row in rows)) + ","
-    return f"{decision} {shapes or f'no file, exit {code}'}".strip()
+        decision = list(dict.fromkeys(row["decision"] for row in read_tsv(out / "converted" / "images.tsv")))
+    return "; ".join([*decision, shapes or f"no file, exit {code}"])

@@ -32,6 +32,7 @@ _TAGS = (
     *tiles.TAGS,
     *gradients.TAGS,
 )
+_TAGS = sorted({pydicom.tag.Tag(tag) for tag in _TAGS})  # pydicom would look each keyword up for each file
 CLOCKS = {  # where a frame's turn in time is written: inside its functional groups, and at the top
     "temporal position": ("FrameContentSequence", "TemporalPositionIndex", "TemporalPositionIdentifier"),
     "acquisition time": ("FrameContentSequence", "FrameAcquisitionDateTime", "AcquisitionDateTime"),

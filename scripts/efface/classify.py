@@ -1,6 +1,6 @@
 """What a series is, decided by the attributes that the scanner sets and never by what a person typed."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -73,15 +73,23 @@ class Kind:
 class Modalities:
     """The rules of a modalities file, in their order: drop, hold, images, and what they add.
 
+    Parameters
+    ----------
+    names : sequence of dict
+        Rows as under `add`, from the configuration: a study's tasks and acquisitions.
+
     Raises
     ------
     UsageError
-        When the file does not follow its schema.
+        When the file or the names do not follow the schema.
     """
 
-    def __init__(self, path: Path | str, schema: Path | str):
+    def __init__(self, path: Path | str, schema: Path | str, names: Sequence[dict] = ()):
         self._rules = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
         check(self._rules, schema, Path(path).name)
+        named = [{"name": "the configuration"} | row for row in names]
+        check(self._rules | {"add": named}, schema, "the configuration, names")
+        self._rules["add"] = [*self._rules.get("add", ()), *named]
 
     def classify(self, attributes: Attributes) -> Kind:
         """Return what a part of a series with these attributes is; one that meets no rule is held."""
@@ -100,7 +108,7 @@ class Modalities:
         if "hold" in rule:
             return Kind("held", rule["hold"], datatype, suffix)
         entities = dict(rule.get("entities", {}))
-        for more in self._rules.get("add", ()):
+        for more in self._rules["add"]:
             if suffix in more["suffixes"] and _meets(facts, more["where"]):
                 entities |= more["entities"]
         return Kind("convert", rule["name"], datatype, suffix, entities)

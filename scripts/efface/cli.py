@@ -39,6 +39,7 @@ def parser() -> argparse.ArgumentParser:
     convert.add_argument("input", type=Path, metavar="DICOM_DIR", help="folder of DICOM files")
     convert.add_argument("out", type=Path, metavar="OUT_DIR", help="private folder for images and images.tsv")
     convert.add_argument("--task", default="unnamed", help="task label of functional series (unnamed)")
+    convert.add_argument("--engine", choices=("dicom2nifti", "dcm2niix"), help="default: dicom2nifti")
     convert.add_argument("--policy", type=Path, default=MINIMAL, help="sidecar policy (minimal)")
     convert.set_defaults(command=_convert)
 
@@ -116,7 +117,8 @@ def _convert(args: argparse.Namespace) -> int:
             gradients = [out / f"{name}.bval", out / f"{name}.bvec"]
             made = [f"--out={image}", f"--sidecar={sidecar}", f"--proof={proof}"]
             made += [f"--bval={gradients[0]}", f"--bvec={gradients[1]}"]
-            convert_series.main([*given, f"--policy={args.policy}", *made, "--unchecked"])
+            engine = [f"--engine={args.engine}"] if args.engine else []
+            convert_series.main([*given, f"--policy={args.policy}", *made, *engine, "--unchecked"])
             verdict = read_json(proof)
             row["decision"] = verdict["decision"]
             row["reason"] = "; ".join(verdict["reasons"]) or row["reason"]

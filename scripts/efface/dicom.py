@@ -5,10 +5,11 @@ import logging
 import math
 import re
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import pydicom
+from pydicom.tag import BaseTag, Tag
 
 from efface.errors import EffaceError, Held
 
@@ -21,8 +22,13 @@ _DAY_0 = dt.date(1900, 1, 1).toordinal()  # near enough for a float to hold micr
 PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 
 
-def read(path: Path, wanted: Iterable[str | int]) -> pydicom.Dataset:
-    """Return a file's dataset with only the `wanted` attributes (keywords or tags) in it.
+def tags(wanted: Iterable[str | int]) -> list[BaseTag]:
+    """Return the tags of keywords or numbers, sorted, each once."""
+    return sorted({Tag(one) for one in ("SOPClassUID", *wanted)})
+
+
+def read(path: Path, wanted: list[BaseTag]) -> pydicom.Dataset:
+    """Return a file's dataset with only the `wanted` attributes in it (see `tags`).
 
     Raises
     ------
@@ -32,7 +38,7 @@ def read(path: Path, wanted: Iterable[str | int]) -> pydicom.Dataset:
         When it is gone.
     """
     try:
-        dataset = pydicom.dcmread(path, force=True, specific_tags=["SOPClassUID", *wanted])
+        dataset = pydicom.dcmread(path, force=True, specific_tags=wanted)
         if "SOPClassUID" in dataset:
             return dataset
     except FileNotFoundError:
@@ -43,6 +49,40 @@ def read(path: Path, wanted: Iterable[str | int]) -> pydicom.Dataset:
         if isinstance(error, OSError) and error.errno is not None:
             raise
     raise Held("a file of the series", expected="DICOM", found="something else, or a part of it")
+
+
+class SameBytes:
+    """What the same bytes mean is found out once: most of the files of a series are alike.
+
+    Parameters
+    ----------
+    find : function of a dataset and a frame's number
+    wanted : keywords or tags of all that it looks at, outside of functional groups
+    """
+
+    def __init__(self, find: Callable[[pydicom.Dataset, int], object], wanted: Iterable[str | int]):
+        groups = [Tag("SharedFunctionalGroupsSequence"), Tag("PerFrameFunctionalGroupsSequence")]
+        self.find, self.known = find, {}
+        self.tags = [tag for tag in tags(wanted) if tag not in groups]
+
+    def __call__(self, dataset: pydicom.Dataset, number: int = 0) -> object:
+        if "PerFrameFunctionalGroupsSequence" in dataset:
+            return self.find(dataset, number)
+        key = tuple(raw_value(dataset, tag) for tag in self.tags)
+        try:
+            return self.known[key]
+        except KeyError:
+            return self.known.setdefault(key, self.find(dataset, number))
+        except TypeError:  # a sequence, which has no bytes of its own any more
+            return self.find(dataset, number)
+
+
+def raw_value(dataset: pydicom.Dataset, tag: BaseTag) -> object:
+    """Return an element's value as it stands in the file, bytes where it was not decoded yet."""
+    try:
+        return dataset.get_item(tag).value if tag in dataset else None
+    except Exception:  # of a kind that the standard does not have: even looking at it makes pydicom raise
+        return None
 
 
 def frame_value(dataset: pydicom.Dataset, path: str, number: int = 0) -> object:

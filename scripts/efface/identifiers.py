@@ -10,6 +10,8 @@ from pydicom.dataset import Dataset
 from pydicom.tag import BaseTag
 from pydicom.uid import UID
 
+from efface.dicom import raw_value
+
 COLUMNS = ("kind", "attribute", "series", "value")
 
 # By value representation (PS3.5 6.2): what an element of this kind carries, whatever its keyword.
@@ -90,14 +92,6 @@ def identifiers(header: Dataset, tags: Iterable[BaseTag] | None = None) -> set[I
     for text in _PRINTABLE.findall(getattr(header, "preamble", None) or b""):
         found.add(Identifier("private", "preamble", text.decode("latin-1").strip()))
     return found
-
-
-def raw_value(dataset: Dataset, tag: BaseTag) -> object:
-    """Return an element's value as it stands in the file, bytes where it was not decoded yet."""
-    try:
-        return dataset.get_item(tag).value
-    except Exception:  # of a kind that the standard does not have: even looking at it makes pydicom raise
-        return None
 
 
 def path_identifiers(relative_path: str) -> set[Identifier]:

@@ -124,7 +124,7 @@ def plan(
             row.record["part"] = parts.get(row.series)
     _name(rows, index)
     for row in rows:
-        if row.record.get("suffix") == "bold" and not row.record["entities"].get("task"):
+        if row.record.get("datatype") == "func" and not row.record["entities"].get("task"):
             row.decision, row.image = "held", ""
             row.reason = "functional series without a task: set task in the configuration"
     images = [row for row in rows if row.image]
@@ -229,7 +229,7 @@ def _record(
 ) -> dict:
     person = normalised(_first(attributes, "PatientID"))
     entities = naming.parse(override["name"]).entities if "name" in override else dict(kind.entities)
-    if kind.suffix == "bold" and config["task"]:
+    if kind.datatype == "func" and config["task"]:
         entities = {"task": config["task"]} | entities
     metadata = dict(config["metadata"].get(kind.suffix, {}))
     if "task" in entities:

@@ -4,14 +4,19 @@ It predicts from each frame's own position, orientation, spacing and rescale whi
 compares.
 """
 
+import multiprocessing
 from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import chain
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
 
 from efface import gradients, nifti, resampled
 from efface.claims import Claim, Unproved, claims_of, distinct, readable
+from efface.errors import EffaceError
 from efface.share import belongs, leaf
 from efface.turns import gradient_faults, turns_of
 
@@ -41,13 +46,65 @@ def prove(
     dict
         decision ("proved" or "held"), reasons, frames, planes, volumes, shape, dtype, filled.
     """
-    plan = plan or {}
+    return _verdict(_gathered(files, plan or {}), image_path, plan or {}, texts)
+
+
+@contextmanager
+def beside(files: list[Path], plan: dict) -> Iterator[Callable[[Path, tuple[str, str]], dict]]:
+    """Let the judge read the files in a process of its own while somebody else makes the image.
+
+    Yields a function of the image's path and the texts of .bval and .bvec, which gives what `prove` gives.
+
+    Raises
+    ------
+    EffaceError
+        When the judge's process ends before it has judged.
+    """
+    here, there = multiprocessing.Pipe()
+    judge = multiprocessing.Process(target=_judge, args=(files, plan, there), daemon=True)
+    judge.start()
+    there.close()
+
+    def verdict(image_path: Path, texts: tuple[str, str]) -> dict:
+        try:
+            here.send((image_path, texts))
+            return here.recv()
+        except (EOFError, BrokenPipeError):
+            raise EffaceError("the judge of a conversion stopped", todo="give the step more memory") from None
+
+    try:
+        yield verdict
+    finally:
+        here.close()
+        judge.terminate()
+        judge.join()
+
+
+def _judge(files: list[Path], plan: dict, pipe: Connection) -> None:
+    claims = _gathered(files, plan)
+    try:
+        image_path, texts = pipe.recv()
+    except EOFError:  # no image is made
+        return
+    pipe.send(_verdict(claims, image_path, plan, texts))
+
+
+def _gathered(files: list[Path], plan: dict) -> list[Claim] | Unproved:
+    """Return what the frames of the plan's part say of themselves, or why nobody can know."""
+    try:
+        return _share(list(chain.from_iterable(claims_of(file) for file in distinct(files))), plan)
+    except Unproved as fault:
+        return fault
+
+
+def _verdict(claims: list[Claim] | Unproved, image_path: Path, plan: dict, texts: tuple[str, str]) -> dict:
     image = nifti.read(image_path)
     voxels, faults = nifti.stored(image), Counter()
     record = {"shape": list(voxels.shape), "dtype": str(voxels.dtype), "frames": 0, "filled": []}
     try:
         _check_header(image)
-        claims = _share(list(chain.from_iterable(claims_of(file) for file in distinct(files))), plan)
+        if isinstance(claims, Unproved):
+            raise claims
         record |= {"frames": len(claims)} | _compare(claims, image, voxels, plan, texts, faults)
     except Unproved as fault:
         faults[str(fault)] += 1

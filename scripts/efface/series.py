@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from pydicom.dataset import Dataset
-from pydicom.tag import BaseTag, Tag
+from pydicom.tag import BaseTag
 
-from efface.dicom import frame_value, numbers
-from efface.identifiers import Identifier, identifiers, path_identifiers, raw_value
+from efface.dicom import SameBytes, frame_value, numbers, raw_value
+from efface.identifiers import Identifier, identifiers, path_identifiers
 from efface.parts import COMPONENTS, WANTED, Traits, alike, b_value, component, traits
 
 _MOST_VALUES = 16
@@ -19,7 +19,6 @@ _COMMENTS = "ImageComments"  # bulky text, but where sequences say that an image
 _PLACE_DIGITS = 2  # of a mm: closer slices are at one place
 _BULK = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN", "UT", "LT", "ST"})
 _SHARED, _PER_FRAME = "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"
-_TRAIT_TAGS = [Tag(one) for one in WANTED if one not in (_SHARED, _PER_FRAME)]
 _POSITION = ("PlanePositionSequence.ImagePositionPatient", "ImagePositionPatient")
 
 
@@ -104,7 +103,7 @@ class Series:
 
     parts: list[Part] = field(default_factory=list)
     identifiers: set[Identifier] = field(default_factory=set)
-    known: dict = field(default_factory=dict, repr=False, compare=False)
+    traits: SameBytes = field(default_factory=lambda: SameBytes(traits, WANTED), repr=False, compare=False)
 
     def add(self, header: Dataset, path: str) -> None:
         """Take in one file."""
@@ -114,7 +113,7 @@ class Series:
 
     def forget(self) -> None:
         """Let go of what only served to read the files faster: other processes have no use for it."""
-        self.known.clear()
+        self.traits.known.clear()
         for part in self.parts:
             part.seen.clear()
 
@@ -158,11 +157,7 @@ class Series:
         except Exception:  # no sequence: the conversion will say so
             count = 1
         if count == 1:
-            # The files of a series are mostly alike: what the same bytes mean is found out once.
-            same = tuple(raw_value(header, tag) for tag in _TRAIT_TAGS)
-            if same not in self.known:
-                self.known[same] = self._part(traits(header))
-            return [(self.known[same], [0])]
+            return [(self._part(self.traits(header)), [0])]
         found: dict[int, tuple[Part, list[int]]] = {}
         for number in range(count):
             part = self._part(traits(header, number))

@@ -876,3 +876,23 @@ def test_names_that_a_person_may_give(wanted):
 def test_names_that_are_refused(wanted):
     with pytest.raises(UsageError):
         naming.parse(wanted)
+
+
+def test_the_configuration_names_tasks_by_attributes():
+    names = [
+        {"suffixes": ["bold"], "entities": {"task": "fast"}, "where": {"RepetitionTime": {"max": 1000}}},
+        {"suffixes": ["bold"], "entities": {"acq": "fine"}, "where": {"SliceThickness": {"max": 2}}},
+    ]
+    schema = WORKFLOW / "schemas" / "modalities.schema.yaml"
+    named = Modalities(WORKFLOW / "modalities.yaml", schema, names)
+    bold = {
+        "Modality": ["MR"], "Manufacturer": ["SIEMENS"], "MRAcquisitionType": ["2D"],
+        "ScanningSequence": ["EP"], "SequenceName": ["epfid2d1_64"], "EchoTime": ["30"],
+        "ImageType": ["ORIGINAL\\PRIMARY\\M\\ND\\MOSAIC"], "Volumes": ["100"], "Slices": ["1"],
+        "Component": ["MAGNITUDE"], "Components": ["MAGNITUDE"], "Echoes": ["1"],
+    }  # fmt: skip
+    kind = named.classify(bold | {"RepetitionTime": ["800"], "SliceThickness": ["1.8"]})
+    assert (kind.suffix, kind.entities) == ("bold", {"task": "fast", "acq": "fine"})
+    assert named.classify(bold | {"RepetitionTime": ["2000"], "SliceThickness": ["3"]}).entities == {}
+    with pytest.raises(UsageError, match="names"):
+        Modalities(WORKFLOW / "modalities.yaml", schema, [{"entities": {"tsk": "a"}}])

@@ -30,8 +30,10 @@ rule convert_series:
     resources:
         mem_mb=lambda wildcards, attempt: 3000 * attempt,
         runtime=60,
+    params:
+        engine=settings.config["convert"]["engine"],
     shell:
-        "python {input.script:q}"
+        "python {input.script:q} --engine {params.engine}"
         ' --plan {input.plan:q} --files {input.files:q} --input "$EFFACE_INPUT" --policy {input.policy:q}'
         " --out {output.image:q} --sidecar {output.sidecar:q}"
         " --bval {output.bval:q} --bvec {output.bvec:q} --proof {output.proof:q}"

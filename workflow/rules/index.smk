@@ -78,9 +78,11 @@ checkpoint plan_images:
         out=folder_of("images"),
         task=settings.config["task"],
         metadata=json.dumps(settings.config["metadata"], sort_keys=True),
+        names=json.dumps(settings.config["names"], sort_keys=True),
     shell:
         "python {input.script:q}"
         " --index {params.index:q} --key {input.key:q} --modalities {input.modalities:q}"
         " --overrides={input.overrides:q}"
-        " --task={params.task:q} --metadata {params.metadata:q} --out {params.out:q}"
+        " --task={params.task:q} --metadata {params.metadata:q} --names {params.names:q}"
+        " --out {params.out:q}"
         " --crosswalk {output.crosswalk:q} 2> {log:q}"

@@ -7,10 +7,11 @@ import nibabel as nib
 import numpy as np
 import pydicom
 
-from efface import dicom, nifti
-from efface.convert import diffusion, engine, mosaic, phase, timing
+from efface import dicom, nifti, parts
+from efface.convert import dcm2niix, diffusion, engine, mosaic, phase, timing
+from efface.convert.diffusion import Weighting
 from efface.convert.frames import WANTED, Frame, frames_of
-from efface.convert.stack import stack
+from efface.convert.stack import Stack, stack
 from efface.convert.volume import assemble, plane_numbers
 from efface.errors import Held
 from efface.parts import Traits, alike
@@ -60,7 +61,7 @@ class Conversion:
     durations_s: list[float]
     b_values: np.ndarray | None = None
     b_vectors: np.ndarray | None = None
-    engine: str = engine.NAME  # or "resampled": a tilted or uneven CT
+    engine: str = engine.NAME  # or dcm2niix, or "resampled" for a tilted or uneven CT
 
     def header(self) -> nib.Nifti1Header:
         """Return the NIfTI header."""
@@ -74,7 +75,9 @@ class Conversion:
         )
 
 
-def convert_series(files: list[Path], plan: dict, keywords: tuple[str, ...] = ()) -> Conversion:
+def convert_series(
+    files: list[Path], plan: dict, keywords: tuple[str, ...] = (), engine_name: str = engine.NAME
+) -> Conversion:
     """Return the image that a series holds.
 
     Parameters
@@ -85,18 +88,24 @@ def convert_series(files: list[Path], plan: dict, keywords: tuple[str, ...] = ()
         `part`, `accept`, `datatype` and `suffix` are looked at.
     keywords : tuple of str
         Top-level attributes that `headers` must keep besides.
+    engine_name : "dicom2nifti" or "dcm2niix"
+        What puts the voxels of a series together, a tilted or uneven CT aside.
 
     Raises
     ------
     Held
         When the series is not one regular image; the text names the fault.
     """
-    headers, frames = _read(files, keywords)
+    headers, frames, weightings = _read(files, keywords)
     frames = _of_part(frames, plan.get("part"))
-    frames = _weighted(headers, frames, plan.get("datatype"))
+    frames = _weighted(headers, frames, weightings, plan.get("datatype"))
     order = stack(frames, tuple(plan.get("accept", ())))
     _check_volumes(len(order.volumes), plan)
-    voxels, world_from_voxel, slope, intercept = assemble(headers, order)
+    if engine_name == dcm2niix.NAME and not order.upright:
+        voxels, world_from_voxel, slope, intercept = dcm2niix.assemble(files)
+        _check_grid(voxels, order)
+    else:
+        voxels, world_from_voxel, slope, intercept = assemble(headers, order)
     planes = [] if order.upright else plane_numbers(order, world_from_voxel)
     filled = [] if order.upright else sorted(set(range(order.planes)) - set(planes))
     if filled:
@@ -127,13 +136,20 @@ def convert_series(files: list[Path], plan: dict, keywords: tuple[str, ...] = ()
         durations,
         b_values,
         b_vectors,
-        "resampled" if order.upright else engine.NAME,
+        "resampled" if order.upright else engine_name,
     )
 
 
-def _read(files: list[Path], keywords: tuple[str, ...]) -> tuple[list[pydicom.Dataset], list[Frame]]:
-    wanted = {*WANTED, *mosaic.KEYWORDS, *diffusion.WANTED, *phase.WANTED, *timing.WANTED, *keywords}
-    headers, frames, seen = [], [], {}
+def _read(
+    files: list[Path], keywords: tuple[str, ...]
+) -> tuple[list[pydicom.Dataset], list[Frame], dict[int, Weighting]]:
+    """Return what is wanted of each file, all frames, and by file the weighting of those with one frame."""
+    wanted = dicom.tags(
+        (*WANTED, *mosaic.KEYWORDS, *diffusion.WANTED, *phase.WANTED, *timing.WANTED, *keywords)
+    )
+    traits_of = dicom.SameBytes(parts.traits, parts.WANTED)
+    weighting_of = dicom.SameBytes(diffusion.weighting, (*diffusion.WANTED, "Modality"))
+    headers, frames, weightings, seen = [], [], {}, {}
     for path in files:
         dataset = dicom.read(path, wanted)
         known = seen.setdefault(str(dicom.frame_value(dataset, "SOPInstanceUID") or path), dataset)
@@ -141,12 +157,16 @@ def _read(files: list[Path], keywords: tuple[str, ...]) -> tuple[list[pydicom.Da
             if not dicom.same(known, dataset):
                 raise Held("two files have one SOPInstanceUID and differ", todo="remove the wrong one")
             continue  # a copy
-        own = mosaic.tiles_of if mosaic.is_mosaic(dataset) else frames_of
-        frames += own(dataset, len(headers))
+        # What is remembered by its bytes is looked at first: pydicom replaces bytes by what they mean.
+        number = len(headers)
+        if dataset.get("Modality") == "MR" and "PerFrameFunctionalGroupsSequence" not in dataset:
+            weightings[number] = weighting_of(dataset)
+        tiled = mosaic.is_mosaic(dataset)
+        frames += mosaic.tiles_of(dataset, number) if tiled else frames_of(dataset, number, traits_of)
         headers.append(dataset)
     if not frames:
         raise Held("the series has no files")
-    return headers, frames
+    return headers, frames, weightings
 
 
 def _of_part(frames: list[Frame], part: Traits | None) -> list[Frame]:
@@ -165,19 +185,35 @@ def _of_part(frames: list[Frame], part: Traits | None) -> list[Frame]:
     return of_part
 
 
-def _weighted(headers: list[pydicom.Dataset], frames: list[Frame], datatype: str | None) -> list[Frame]:
-    """Return the frames with their diffusion weighting, if it is a diffusion image; no other may have any."""
+def _weighted(
+    headers: list[pydicom.Dataset], frames: list[Frame], known: dict[int, Weighting], datatype: str | None
+) -> list[Frame]:
+    """Return the frames with their weighting, if it is a diffusion image; no other may have any."""
     if frames[0].modality != "MR":
         return frames
-    weightings = [diffusion.weighting(headers[frame.source], frame.number) for frame in frames]
+    weightings = [
+        known[frame.source]
+        if frame.source in known
+        else diffusion.weighting(headers[frame.source], frame.number)
+        for frame in frames
+    ]
     weighted = any(one and one.b_value > 0 for one in weightings)
     if weighted and datatype not in ("dwi", "", None):
         raise Held("diffusion-weighted frames in an image that is planned as something else")
     if not weighted and datatype != "dwi":
         return frames
     # Toshiba writes nothing at all where there is no gradient.
-    weightings = [one or diffusion.Weighting(0.0, None) for one in weightings]
+    weightings = [one or Weighting(0.0, None) for one in weightings]
     return [replace(frame, weighting=one) for frame, one in zip(frames, weightings, strict=True)]
+
+
+def _check_grid(voxels: np.ndarray, order: Stack) -> None:
+    """Refuse an image that has not the planes and volumes of the series."""
+    found, expected = voxels.shape[2:], (order.planes, len(order.volumes))
+    if found != (expected if expected[1] > 1 else expected[:1]):
+        raise Held(
+            "dcm2niix gives other planes or volumes than the headers tell", todo="use the default engine"
+        )
 
 
 def _check_volumes(count: int, plan: dict) -> None:

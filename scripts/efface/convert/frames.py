@@ -95,8 +95,19 @@ class Frame:
         return np.cross(self.row, self.column)
 
 
-def frames_of(dataset: pydicom.Dataset, source: int = 0) -> list[Frame]:
+def frames_of(
+    dataset: pydicom.Dataset,
+    source: int = 0,
+    traits: Callable[[pydicom.Dataset, int], parts.Traits] = parts.traits,
+) -> list[Frame]:
     """Return the frames of one file, in stored order.
+
+    Parameters
+    ----------
+    source : int
+        The number of the file.
+    traits : function of the file and a frame's number
+        `parts.traits`, or what remembers its answers.
 
     Raises
     ------
@@ -112,14 +123,14 @@ def frames_of(dataset: pydicom.Dataset, source: int = 0) -> list[Frame]:
                 expected=f"{count} items in PerFrameFunctionalGroupsSequence",
                 found=str(len(many)),
             )
-        return [_frame(dataset, source, number) for number in range(count)]
+        return [_frame(dataset, source, number, traits(dataset, number)) for number in range(count)]
     except Held:
         raise
     except Exception as error:  # pydicom quotes the value that it could not parse
         raise Held(f"a frame's header cannot be read ({type(error).__name__})") from None
 
 
-def _frame(dataset: pydicom.Dataset, source: int, number: int) -> Frame:
+def _frame(dataset: pydicom.Dataset, source: int, number: int, traits: parts.Traits) -> Frame:
     def value(*paths: str) -> object:
         found = (frame_value(dataset, path, number) for path in paths)
         return next((each for each in found if each is not None), None)
@@ -150,7 +161,7 @@ def _frame(dataset: pydicom.Dataset, source: int, number: int) -> Frame:
         (int(dataset.get("Rows") or 0), int(dataset.get("Columns") or 0)),
         1.0 if slope is None else slope,
         0.0 if intercept is None else intercept,
-        parts.traits(dataset, number),
+        traits,
         _when(dataset, value),
         str(dataset.get("Modality") or ""),
         math.nan if thickness is None else thickness,

@@ -13,7 +13,7 @@ import pydicom
 from pydicom.values import convert_SQ
 
 from efface.convert.frames import SIEMENS_CSA, Frame, frames_of
-from efface.dicom import numbers, read
+from efface.dicom import numbers, read, tags
 from efface.errors import Held
 
 with warnings.catch_warnings():
@@ -175,7 +175,7 @@ def _protocol_slices(dataset: pydicom.Dataset) -> np.ndarray:
     """
     text = b""
     if path := getattr(dataset, "filename", None):
-        header = read(Path(path), _PROTOCOLS)
+        header = read(Path(path), tags(_PROTOCOLS))
         found = (header[tag].value for tag in _PROTOCOLS if tag in header)
         begun = (text.partition(b"### ASCCONV BEGIN")[2] for text in found if isinstance(text, bytes))
         text = next((each.partition(b"### ASCCONV END")[0] for each in begun if each), b"")
