@@ -68,13 +68,11 @@ class SameBytes:
     def __call__(self, dataset: pydicom.Dataset, number: int = 0) -> object:
         if "PerFrameFunctionalGroupsSequence" in dataset:
             return self.find(dataset, number)
-        key = tuple(raw_value(dataset, tag) for tag in self.tags)
-        try:
-            return self.known[key]
-        except KeyError:
-            return self.known.setdefault(key, self.find(dataset, number))
-        except TypeError:  # a sequence, which has no bytes of its own any more
-            return self.find(dataset, number)
+        raw = (raw_value(dataset, tag) for tag in self.tags)
+        key = tuple(value if isinstance(value, bytes) else str(value) for value in raw)
+        if key not in self.known:
+            self.known[key] = self.find(dataset, number)
+        return self.known[key]
 
 
 def raw_value(dataset: pydicom.Dataset, tag: BaseTag) -> object:

@@ -1,5 +1,7 @@
 """From a series to one image: what is converted, and what is held and why."""
 
+import base64
+
 import nibabel as nib
 import numpy as np
 import pydicom
@@ -270,3 +272,58 @@ def test_damage_is_held_or_harmless_and_never_quoted(tmp_path):
                 outcomes.add("refused")
                 assert "mith" not in str(reason)
     assert {"proved", "refused"} <= outcomes <= {"proved", "refused", "held"}
+
+
+HTJ2K = base64.b64decode(  # 12 rows of 10 columns: row + 20 * column, by OpenJPH
+    "/0//UQApQAAAAAAKAAAADAAAAAAAAAAAAAAACgAAAAwAAAAAAAAAAAABDwEB/1AACAACAAAACv9SAAwAAgABAAUEBEAB/1wAEyCIkJCQ"
+    "kJCQkJCQkJCQiIiI/2QAFwABT3BlbkpQSCBWZXIgMC4yNi4zLv+QAAoAAAAAAFcAAf+TwAAlUwUHdAAAwAASwAASgEYBh3QA8ADHdADA"
+    "ABGAG3MAwAASQAASgAxydADqx/60AMAAKuAAEwCmMaYx2C/X4At3AOD0ALqVAP/Z"
+)
+
+
+@pytest.mark.parametrize(
+    "syntax",
+    [
+        pydicom.uid.ImplicitVRLittleEndian,
+        pydicom.uid.ExplicitVRBigEndian,
+        pydicom.uid.DeflatedExplicitVRLittleEndian,
+        pydicom.uid.RLELossless,
+    ],
+    ids=lambda syntax: syntax.name,
+)
+def test_any_transfer_syntax_gives_the_same_voxels(tmp_path, syntax):
+    files, voxels = series(tmp_path / "s")
+    for path in files:
+        dataset = pydicom.dcmread(path)
+        if syntax == pydicom.uid.RLELossless:
+            dataset.compress(syntax)
+            dataset.save_as(path)
+        elif syntax == pydicom.uid.ExplicitVRBigEndian:
+            dataset.PixelData = np.frombuffer(dataset.PixelData, "<u2").astype(">u2").tobytes()
+            whole = pydicom.Dataset(dataset)
+            whole.file_meta = dataset.file_meta
+            whole.file_meta.TransferSyntaxUID = syntax
+            pydicom.dcmwrite(path, whole, implicit_vr=False, little_endian=False, enforce_file_format=True)
+        else:
+            dataset.file_meta.TransferSyntaxUID = syntax
+            pydicom.dcmwrite(path, dataset, implicit_vr=syntax.is_implicit_VR, little_endian=True)
+        assert pydicom.dcmread(path).file_meta.TransferSyntaxUID == syntax
+    conversion = convert_series(files, {})
+    np.testing.assert_array_equal(in_grid(conversion)[0], voxels)
+    assert prove(files, written(conversion, tmp_path))["decision"] == "proved"
+
+
+def test_high_throughput_jpeg_2000_is_read(tmp_path):
+    files, _ = series(tmp_path / "s")
+    for path in files:
+        dataset = pydicom.dcmread(path)
+        dataset.PixelData = pydicom.encaps.encapsulate([HTJ2K])
+        dataset["PixelData"].VR = "OB"
+        dataset.file_meta.TransferSyntaxUID = pydicom.uid.HTJ2KLossless
+        dataset.save_as(path)
+    found, _ = in_grid(convert_series(files, {}))
+    (plane,) = {found[:, :, k].tobytes() for k in range(SHAPE[2])}
+    expected = np.add.outer(20 * np.arange(SHAPE[0]), np.arange(SHAPE[1]))
+    turned = np.frombuffer(plane, found.dtype).reshape(SHAPE[:2])
+    assert sorted(turned.ravel().tolist()) == sorted(expected.ravel().tolist())
+    assert prove(files, written(convert_series(files, {}), tmp_path))["decision"] == "proved"

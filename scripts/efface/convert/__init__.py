@@ -10,7 +10,7 @@ import pydicom
 from efface import dicom, nifti, parts
 from efface.convert import dcm2niix, diffusion, engine, mosaic, phase, timing
 from efface.convert.diffusion import Weighting
-from efface.convert.frames import WANTED, Frame, frames_of
+from efface.convert.frames import PIXEL_MODULE, WANTED, Frame, frames_of
 from efface.convert.stack import Stack, stack
 from efface.convert.volume import assemble, plane_numbers
 from efface.errors import Held
@@ -147,14 +147,15 @@ def _read(
     wanted = dicom.tags(
         (*WANTED, *mosaic.KEYWORDS, *diffusion.WANTED, *phase.WANTED, *timing.WANTED, *keywords)
     )
+    kept = {*dicom.tags((*PIXEL_MODULE, *mosaic.KEYWORDS, *phase.WANTED, *timing.WANTED, *keywords))}
     traits_of = dicom.SameBytes(parts.traits, parts.WANTED)
     weighting_of = dicom.SameBytes(diffusion.weighting, (*diffusion.WANTED, "Modality"))
     headers, frames, weightings, seen = [], [], {}, {}
     for path in files:
         dataset = dicom.read(path, wanted)
-        known = seen.setdefault(str(dicom.frame_value(dataset, "SOPInstanceUID") or path), dataset)
-        if known is not dataset:
-            if not dicom.same(known, dataset):
+        first = seen.setdefault(str(dicom.frame_value(dataset, "SOPInstanceUID") or path), path)
+        if first is not path:
+            if not dicom.same(dicom.read(first, wanted), dataset):
                 raise Held("two files have one SOPInstanceUID and differ", todo="remove the wrong one")
             continue  # a copy
         # What is remembered by its bytes is looked at first: pydicom replaces bytes by what they mean.
@@ -163,6 +164,8 @@ def _read(
             weightings[number] = weighting_of(dataset)
         tiled = mosaic.is_mosaic(dataset)
         frames += mosaic.tiles_of(dataset, number) if tiled else frames_of(dataset, number, traits_of)
+        for tag in [tag for tag in dataset.keys() if tag not in kept]:  # noqa: SIM118
+            del dataset[tag]  # what a frame's place has said is known now, and thousands of files take room
         headers.append(dataset)
     if not frames:
         raise Held("the series has no files")

@@ -15,28 +15,20 @@ from efface.errors import Held
 
 SIEMENS_CSA = 0x00291010
 _CREATORS = (0x00190010, 0x00290010, 0x20010010, 0x00430010, 0x00650010)
+PIXEL_MODULE = (
+    *("SOPInstanceUID", "ImageType", "Rows", "Columns", "NumberOfFrames", "SamplesPerPixel", *PIXELS),
+    *("PhotometricInterpretation", "PlanarConfiguration", "BitsAllocated", "BitsStored", "HighBit"),
+    *("PixelRepresentation", "ModalityLUTSequence"),
+)
+"""What a file's pixels need to be decoded."""
 WANTED = (
-    *("SOPInstanceUID", "ImageType", "Modality", "RepetitionTime", *PIXELS),
-    *(
-        "Rows",
-        "Columns",
-        "NumberOfFrames",
-        "SamplesPerPixel",
-        "PhotometricInterpretation",
-        "PlanarConfiguration",
-    ),
-    *("BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation", "ModalityLUTSequence"),
-    *("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "RescaleSlope", "RescaleIntercept"),
+    *PIXEL_MODULE,
+    *("Modality", "RepetitionTime", "SliceThickness", "RescaleSlope", "RescaleIntercept"),
+    *("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing"),
     *("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"),
-    *(
-        "EchoTime",
-        "EchoNumbers",
-        "DiffusionBValue",
-        "TemporalPositionIdentifier",
-        "NumberOfTemporalPositions",
-    ),
+    *("TemporalPositionIdentifier", "NumberOfTemporalPositions"),
     *("AcquisitionDateTime", "AcquisitionDate", "AcquisitionTime", "AcquisitionNumber", "ContentDate"),
-    *("FrameReferenceTime", "TriggerTime", "InstanceNumber", "SliceThickness"),
+    *("FrameReferenceTime", "TriggerTime", "InstanceNumber"),
     *(*_CREATORS, SIEMENS_CSA, *parts.WANTED),
 )
 """What a file must be read with for its frames to be understood."""
