@@ -1,6 +1,7 @@
 """DICOM headers: read by keyword (never the whole), looked up in functional groups, parsed safely."""
 
 import datetime as dt
+import functools
 import logging
 import math
 import re
@@ -22,13 +23,14 @@ _DAY_0 = dt.date(1900, 1, 1).toordinal()  # near enough for a float to hold micr
 PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 
 
-def tags(wanted: Iterable[str | int]) -> list[BaseTag]:
+@functools.cache
+def tags(wanted: tuple[str | int, ...]) -> list[BaseTag]:
     """Return the tags of keywords or numbers, sorted, each once."""
-    return sorted({Tag(one) for one in ("SOPClassUID", *wanted)})
+    return sorted({Tag(one) for one in wanted})
 
 
-def read(path: Path, wanted: list[BaseTag]) -> pydicom.Dataset:
-    """Return a file's dataset with only the `wanted` attributes in it (see `tags`).
+def read(path: Path, wanted: tuple[str | int, ...]) -> pydicom.Dataset:
+    """Return a file's dataset with only the `wanted` attributes (keywords or tags) in it.
 
     Raises
     ------
@@ -38,7 +40,7 @@ def read(path: Path, wanted: list[BaseTag]) -> pydicom.Dataset:
         When it is gone.
     """
     try:
-        dataset = pydicom.dcmread(path, force=True, specific_tags=wanted)
+        dataset = pydicom.dcmread(path, force=True, specific_tags=tags(("SOPClassUID", *wanted)))
         if "SOPClassUID" in dataset:
             return dataset
     except FileNotFoundError:
@@ -60,7 +62,7 @@ class SameBytes:
     wanted : keywords or tags of all that it looks at, outside of functional groups
     """
 
-    def __init__(self, find: Callable[[pydicom.Dataset, int], object], wanted: Iterable[str | int]):
+    def __init__(self, find: Callable[[pydicom.Dataset, int], object], wanted: tuple[str | int, ...]):
         groups = [Tag("SharedFunctionalGroupsSequence"), Tag("PerFrameFunctionalGroupsSequence")]
         self.find, self.known = find, {}
         self.tags = [tag for tag in tags(wanted) if tag not in groups]

@@ -8,7 +8,8 @@ import pytest
 
 from efface import dicom, tiles
 from efface.convert import mosaic
-from efface.convert.frames import SIEMENS_CSA, WANTED
+from efface.convert.frames import WANTED
+from efface.convert.private import SIEMENS_CSA, csa_values
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -75,7 +76,7 @@ def test_the_judge_reads_as_nibabel_does(folder, real_scans):
 def test_each_entry_of_a_csa_image_header_is_read_as_nibabel_does(folder, real_scans):
     header = maker(mosaics_in(real_scans / folder)[0])
     for name, entry in csareader.read(header[SIEMENS_CSA].value)["tags"].items():
-        assert mosaic.csa_values(header, name) == dicom.numbers(entry["items"]), name
+        assert csa_values(header, name) == dicom.numbers(entry["items"]), name
 
 
 def test_a_mosaic_without_a_csa_image_header(real_scans):

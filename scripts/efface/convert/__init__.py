@@ -144,9 +144,7 @@ def _read(
     files: list[Path], keywords: tuple[str, ...]
 ) -> tuple[list[pydicom.Dataset], list[Frame], dict[int, Weighting]]:
     """Return what is wanted of each file, all frames, and by file the weighting of those with one frame."""
-    wanted = dicom.tags(
-        (*WANTED, *mosaic.KEYWORDS, *diffusion.WANTED, *phase.WANTED, *timing.WANTED, *keywords)
-    )
+    wanted = (*WANTED, *mosaic.KEYWORDS, *diffusion.WANTED, *phase.WANTED, *timing.WANTED, *keywords)
     kept = {*dicom.tags((*PIXEL_MODULE, *mosaic.KEYWORDS, *phase.WANTED, *timing.WANTED, *keywords))}
     traits_of = dicom.SameBytes(parts.traits, parts.WANTED)
     weighting_of = dicom.SameBytes(diffusion.weighting, (*diffusion.WANTED, "Modality"))

@@ -10,10 +10,10 @@ from pydicom.pixels import pixel_array
 
 from efface import parts
 from efface.convert import diffusion
+from efface.convert.private import SIEMENS_CSA
 from efface.dicom import PIXELS, frame_value, numbers, seconds
 from efface.errors import Held
 
-SIEMENS_CSA = 0x00291010
 _CREATORS = (0x00190010, 0x00290010, 0x20010010, 0x00430010, 0x00650010)
 PIXEL_MODULE = (
     *("SOPInstanceUID", "ImageType", "Rows", "Columns", "NumberOfFrames", "SamplesPerPixel", *PIXELS),

@@ -2,8 +2,6 @@
 
 import math
 import re
-import struct
-import warnings
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -12,13 +10,10 @@ import numpy as np
 import pydicom
 from pydicom.values import convert_SQ
 
-from efface.convert.frames import SIEMENS_CSA, Frame, frames_of
-from efface.dicom import numbers, read, tags
+from efface.convert.frames import Frame, frames_of
+from efface.convert.private import csa_values
+from efface.dicom import numbers, read
 from efface.errors import Held
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # nibabel calls its DICOM readers experimental; the result is proved
-    from nibabel.nicom import csareader
 
 _AGREE_MM = 0.1  # how far a tile may lie from where the protocol has its slice
 _SIEMENS_COUNTS = ((0x0019100A, "SIEMENS MR HEADER"), (0x00211101, "SIEMENS MR SDI 02"))
@@ -40,39 +35,6 @@ def is_mosaic(dataset: pydicom.Dataset) -> bool:
     """
     tiled = {"MOSAIC", "VFRAME"} & set(dataset.get("ImageType") or ())
     return bool(tiled) and "PerFrameFunctionalGroupsSequence" not in dataset
-
-
-def csa_values(dataset: pydicom.Dataset, name: str) -> list[float]:
-    """Return the numbers of one entry in Siemens' CSA image header, an empty list when it is not there."""
-    if SIEMENS_CSA not in dataset:
-        return []
-    try:
-        header = dataset[SIEMENS_CSA].value
-        if header.startswith(b"SV10"):
-            return numbers(_csa_entry(header, name.encode()))
-        return numbers(csareader.read(header)["tags"][name]["items"])
-    except Exception:  # a damaged header makes any reader raise anything
-        return []
-
-
-def _csa_entry(header: bytes, name: bytes) -> list[bytes]:
-    """Return the texts of one entry without reading the others, which takes ten times as long.
-
-    An entry is its name in 64 bytes, how many values and items it has, and a mark; an item is four numbers,
-    the second of them its length, and its text, padded to four bytes (nibabel's notes on the CSA header).
-    """
-    start = -1
-    while (start := header.find(name + b"\0", start + 1)) >= 0:
-        values, _, _, items, mark = struct.unpack_from("<i4siii", header, start + 64)
-        if mark not in (77, 205):
-            continue  # the name is part of a text
-        texts, place = [], start + 84
-        for _ in range(min(items, values or items)):
-            length = struct.unpack_from("<4i", header, place)[1]
-            texts.append(header[place + 16 : place + 16 + length].split(b"\0")[0].strip())
-            place += 16 + -(-length // 4) * 4
-        return [text for text in texts if text]
-    return []
 
 
 def tiles_of(dataset: pydicom.Dataset, source: int = 0) -> list[Frame]:
@@ -175,7 +137,7 @@ def _protocol_slices(dataset: pydicom.Dataset) -> np.ndarray:
     """
     text = b""
     if path := getattr(dataset, "filename", None):
-        header = read(Path(path), tags(_PROTOCOLS))
+        header = read(Path(path), _PROTOCOLS)
         found = (header[tag].value for tag in _PROTOCOLS if tag in header)
         begun = (text.partition(b"### ASCCONV BEGIN")[2] for text in found if isinstance(text, bytes))
         text = next((each.partition(b"### ASCCONV END")[0] for each in begun if each), b"")

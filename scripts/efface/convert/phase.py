@@ -2,13 +2,12 @@
 
 import math
 import re
-import struct
 
 import numpy as np
 import pydicom
 
 from efface.convert import mosaic
-from efface.convert.frames import SIEMENS_CSA
+from efface.convert.private import SIEMENS_CSA, csa_values, made_by, private_numbers, private_text
 from efface.dicom import frame_value, numbers
 from efface.errors import Held
 
@@ -29,13 +28,6 @@ WANTED = (
 )
 """What a file must be read with for its phase encoding."""
 
-_CREATORS = {
-    0x0019: ("SIEMENS MR HEADER", "GEMS_ACQU"),
-    0x0021: ("SIEMENS MR SD", "GEMS_RELA"),
-    0x0043: ("GEMS_PARM",),
-    0x0065: ("Image Private Header",),
-}
-_MAKERS = {"siemens": r"siemens", "ge": r"^ge\b|general electric", "uih": r"^uih|united imaging"}
 _TOWARDS = {"L": (0, 1), "R": (0, -1), "P": (1, 1), "A": (1, -1), "H": (2, 1), "F": (2, -1)}  # LPS+
 _ALONG = 0.9  # cosine: the rows and columns of the written image are those of the DICOM's frames
 _SPACING_S = (1e-5, 0.02)  # of echo trains; anything else is not the number that it is taken for
@@ -91,50 +83,12 @@ def phase_encoding(
         raise Held(f"the phase encoding cannot be read ({type(error).__name__})") from None
 
 
-def private_numbers(item: pydicom.Dataset, tag: int, packed: str = "") -> list[float]:
-    """Return the numbers of a private element, an empty list when it is not there or is something else.
-
-    Parameters
-    ----------
-    packed : str
-        The `struct` code of one number where the element is binary; empty where it is text. It counts where
-        the type was lost (VR UN), with files in implicit transfer syntax or without private creators.
-    """
-    value = _private(item, tag)
-    if isinstance(value, bytes):
-        if not packed:
-            value = value.decode("ascii", "replace").strip(" \0").split("\\")
-        elif value and len(value) % struct.calcsize(packed) == 0:
-            value = [part for (part,) in struct.iter_unpack("<" + packed, value)]
-        else:
-            return []
-    return numbers(value)
-
-
-def _private(item: pydicom.Dataset, tag: int) -> object:
-    """Return a private value, None when its block is another creator's; some files lost their creators."""
-    owner = item.get((tag >> 16, (tag >> 8) & 0xFF))
-    if tag not in item or (owner is not None and not str(owner.value).startswith(_CREATORS[tag >> 16])):
-        return None
-    return item[tag].value
-
-
-def _private_text(item: pydicom.Dataset, tag: int) -> str:
-    value = _private(item, tag)
-    return (value.decode("ascii", "replace") if isinstance(value, bytes) else str(value or "")).strip(" \0")
-
-
-def made_by(header: pydicom.Dataset, maker: str) -> bool:
-    """Say whether a file is of a maker ("siemens", "ge", "uih"): private numbers mean nothing elsewhere."""
-    return bool(re.search(_MAKERS[maker], str(header.get("Manufacturer") or ""), re.IGNORECASE))
-
-
 def _check_pepolar(header: pydicom.Dataset) -> None:
     """Refuse GE's research sequence for field maps but in its plain mode (0).
 
     The other modes reverse the rows of every other volume, or of all, without a word in the geometry.
     """
-    unusual = made_by(header, "ge") and "epi_pepolar" in _private_text(header, _GE_SEQUENCE).lower()
+    unusual = made_by(header, "ge") and "epi_pepolar" in private_text(header, _GE_SEQUENCE).lower()
     if unusual and private_numbers(header, _GE_REVERSED, "f") != [0]:
         raise Held(
             "GE's sequence epi_pepolar stores volumes with reversed rows and no attribute says which",
@@ -175,7 +129,7 @@ def _polarity(header: pydicom.Dataset, number: int, encoded: str, along: np.ndar
     Philips and Canon do not say.
     """
     if made_by(header, "siemens"):
-        values = mosaic.csa_values(header, "PhaseEncodingDirectionPositive")
+        values = csa_values(header, "PhaseEncodingDirectionPositive")
         values = values or _first_of_siemens(header, number, _XA_POSITIVE, "")
         return {(1,): 1, (0,): -1}.get(tuple(values), 0)
     if made_by(header, "ge"):
@@ -193,7 +147,7 @@ def _polarity_uih(header: pydicom.Dataset, encoded: str, along: np.ndarray) -> i
     flags = private_numbers(header, _UIH_REVERSED)
     by_flag = {(0,): 1, (1,): -1}.get(tuple(flags), 0)
     by_text = 0
-    if said := re.fullmatch("([LRPAHF])->([LRPAHF])", _private_text(header, _UIH_DISPLAYED)):
+    if said := re.fullmatch("([LRPAHF])->([LRPAHF])", private_text(header, _UIH_DISPLAYED)):
         (start, _), (axis, sign) = _TOWARDS[said[1]], _TOWARDS[said[2]]
         if start == axis == int(np.abs(along).argmax()):
             by_text = int(sign * np.sign(along[axis]))
@@ -210,7 +164,7 @@ def _readout(header: pydicom.Dataset, number: int, encoded: str) -> dict[str, fl
     if made_by(header, "siemens"):
         bandwidth_hz = (
             private_numbers(header, _SIEMENS_BANDWIDTH, "d")
-            or mosaic.csa_values(header, "BandwidthPerPixelPhaseEncode")
+            or csa_values(header, "BandwidthPerPixelPhaseEncode")
             or _first_of_siemens(header, number, _XA_BANDWIDTH, "d")
         )
         if len(bandwidth_hz) == 1 and bandwidth_hz[0] > 0:
@@ -252,7 +206,7 @@ def _written_lines(header: pydicom.Dataset, encoded: str) -> int:
     if not mosaic.is_mosaic(header):
         return pixels
     tiles = (
-        mosaic.csa_values(header, "NumberOfImagesInMosaic")
+        csa_values(header, "NumberOfImagesInMosaic")
         or private_numbers(header, _SIEMENS_TILES, "H")
         or private_numbers(header, _XA_TILES, "H")
     )

@@ -9,7 +9,7 @@ from pydicom.values import convert_SQ
 from efface import dicom
 from efface.convert import mosaic
 from efface.convert.frames import Frame
-from efface.convert.phase import made_by, private_numbers
+from efface.convert.private import csa_values, made_by, private_numbers
 from efface.convert.stack import Stack
 from efface.errors import Held
 
@@ -17,6 +17,7 @@ _SIEMENS_TILE_TIMES = 0x00191029
 _GE_TIMER, _GE_DELAY = 0x0021105E, 0x0043107C
 _UIH_TILES = 0x00651051
 WANTED = (
+    *("RepetitionTime", "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"),
     *("Manufacturer", "TriggerTime", "ActualFrameDuration", 0x00190010, 0x00210010, 0x00430010, 0x00650010),
     *(_SIEMENS_TILE_TIMES, _GE_TIMER, _GE_DELAY, _UIH_TILES),
 )
@@ -131,7 +132,7 @@ def _clocks_s(headers: list[pydicom.Dataset], volume: list[Frame]) -> Iterator[l
         yield [_item_s(items[frame.number]) for frame in volume] if len(items) == len(volume) else []
         return
     if mosaic.is_mosaic(header):
-        tiles = mosaic.csa_values(header, "MosaicRefAcqTimes")  # ms
+        tiles = csa_values(header, "MosaicRefAcqTimes")  # ms
         if not tiles and made_by(header, "siemens"):
             tiles = private_numbers(header, _SIEMENS_TILE_TIMES, "d")
         yield [tiles[frame.number] / 1000 for frame in volume] if len(tiles) == len(volume) else []

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pydicom
 
+from efface.convert.private import SIEMENS_CSA
 from efface.dicom import frame_value, numbers
 from efface.errors import Held
 
@@ -20,7 +21,6 @@ with warnings.catch_warnings():
     from nibabel.nicom import csareader
 
 _SIEMENS_B, _SIEMENS_KIND, _SIEMENS_VECTOR, _SIEMENS_MATRIX = 0x0019100C, 0x0019100D, 0x0019100E, 0x00191027
-_SIEMENS_CSA = 0x00291010
 _GE_B, _GE_PURPOSE, _GE_VECTOR = 0x00431039, 0x00431030, (0x001910BB, 0x001910BC, 0x001910BD)
 _PHILIPS_B, _PHILIPS_LETTER, _PHILIPS_VECTOR = 0x20011003, 0x20011004, (0x200510B0, 0x200510B1, 0x200510B2)
 _UIH_B, _UIH_VECTOR = 0x00651009, 0x00651037
@@ -29,7 +29,7 @@ WANTED = (
     *("InPlanePhaseEncodingDirection", "AcquisitionMatrix", "MRDiffusionSequence", "DiffusionBValue"),
     *("DiffusionDirectionality", "DiffusionGradientDirectionSequence", "DiffusionGradientOrientation"),
     *("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"),
-    *(0x00190010, _SIEMENS_B, _SIEMENS_KIND, _SIEMENS_VECTOR, _SIEMENS_MATRIX, 0x00290010, _SIEMENS_CSA),
+    *(0x00190010, _SIEMENS_B, _SIEMENS_KIND, _SIEMENS_VECTOR, _SIEMENS_MATRIX, 0x00290010, SIEMENS_CSA),
     *(0x00430010, _GE_B, _GE_PURPOSE, *_GE_VECTOR, 0x00650010, _UIH_B, _UIH_VECTOR),
     *(0x20010010, _PHILIPS_B, _PHILIPS_LETTER, 0x20050010, *_PHILIPS_VECTOR),
 )
@@ -116,7 +116,7 @@ def _siemens(dataset: pydicom.Dataset) -> Said:
     vector = _numbers(dataset, _SIEMENS_VECTOR, creator, "<f8")
     matrix = _numbers(dataset, _SIEMENS_MATRIX, creator, "<f8")
     weighted = bool(named) or "DIFFUSION" in (dataset.get("ImageType") or ())
-    if weighted and _SIEMENS_CSA in dataset and (b_value is None or (b_value > 0 and not vector)):
+    if weighted and SIEMENS_CSA in dataset and (b_value is None or (b_value > 0 and not vector)):
         csa = _csa(dataset)
         b_value = _first(csa.get("B_value", [])) if b_value is None else b_value
         vector = vector or csa.get("DiffusionGradientDirection", [])
@@ -130,7 +130,7 @@ def _siemens(dataset: pydicom.Dataset) -> Said:
 
 def _csa(dataset: pydicom.Dataset) -> dict[str, list[float]]:
     try:
-        tags = csareader.read(dataset[_SIEMENS_CSA].value)["tags"]
+        tags = csareader.read(dataset[SIEMENS_CSA].value)["tags"]
     except Exception as error:  # a damaged header makes nibabel's reader raise anything
         raise Held(f"the CSA header of a diffusion image cannot be read ({type(error).__name__})") from None
     wanted = ("B_value", "DiffusionGradientDirection", "B_matrix")
