@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from efface.deface import METHODS, deface_file, held
+from efface.deface.like import deface_like
 from efface.errors import guarded, leave
 from efface.files import replacing, sha256
 from efface.tables import read_json, write_json
@@ -25,6 +26,10 @@ def parser() -> argparse.ArgumentParser:
     program.add_argument(
         "--leader", default="", help="the check of the session's T1w, whose landing starts this one"
     )
+    program.add_argument(
+        "--twin-check", default="", help="the check of its magnitude image, of a phase image"
+    )
+    program.add_argument("--twin-mask", default="", help="the mask of its magnitude image")
     program.add_argument(
         "--method", action="append", default=[], help="atlas, quickshear or NAME=PROGRAM {input} {output}"
     )
@@ -52,12 +57,24 @@ def main(argv: list[str] | None = None) -> int:
     for path in (*outputs, options.check):
         path.unlink(missing_ok=True)
     proof = read_json(options.proof)
-    if proof["decision"] == "proved":
+    modality = read_json(options.sidecar).get("Modality") if proof["decision"] == "proved" else None
+    if proof["decision"] == "proved" and options.twin_check:
+        check = deface_like(
+            options.image,
+            options.out,
+            check=read_json(options.twin_check),
+            mask_path=options.twin_mask,
+            own_mask_path=options.mask,
+            modality=modality,
+            fill=options.fill,
+            picture_path=options.picture,
+        )
+    elif proof["decision"] == "proved":
         check = deface_file(
             options.image,
             options.out,
             atlas_folder=options.atlas,
-            modality=read_json(options.sidecar).get("Modality"),
+            modality=modality,
             methods=options.method or METHODS,
             ears=not options.keep_ears,
             fill=options.fill,

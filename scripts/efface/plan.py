@@ -128,9 +128,11 @@ def plan(
             row.decision, row.image = "held", ""
             row.reason = "functional series without a task: set task in the configuration"
     images = [row for row in rows if row.image]
+    named = {row.series: row.image for row in images}
     leader_of = leaders((row.record, row.files, index[row.series]) for row in images)
     for row in images:
         row.record["leader"] = leader_of.get(row.image)
+        row.record["twin"] = named.get(row.record["twin"])
     shown = [row for row in rows if row.decision == "convert"]
     return _together(rows, files), _people([index[row.series] for row in shown], key)
 
@@ -239,6 +241,7 @@ def _record(
     return {
         "image": "",
         "leader": None,
+        "twin": None,
         "series": series,
         "subject": subject,
         "session": session,

@@ -48,6 +48,7 @@ def relate(members: list[Member]) -> dict[str, str]:
         _number_echoes(session)
         _number_inversions(session, reasons)
         _pair_fieldmaps(session, reasons)
+        _find_twins(session)
     return reasons
 
 
@@ -113,6 +114,33 @@ def _pair_fieldmaps(session: list[Member], reasons: dict[str, str]) -> None:
         for member in session:
             if member.suffix in _CORRECTED:
                 member.record["metadata"] = {"B0FieldSource": "B0map1"} | member.record["metadata"]
+
+
+def _find_twins(session: list[Member]) -> None:
+    """Tell each image that shows no head (phase, field map) which magnitude image of its own slices does."""
+    magnitudes = [member for member in session if _component(member) == "MAGNITUDE"]
+    for member in session:
+        if _component(member) in ("", "MAGNITUDE"):
+            continue
+        like = [one for one in magnitudes if _same_slices(one, member)]
+        member.record["twin"] = min(like, key=lambda one: _distance(one, member)).key if like else None
+
+
+def _component(member: Member) -> str:
+    return (member.attributes.get("Component") or [""])[0]
+
+
+def _same_slices(one: Member, other: Member) -> bool:
+    names = (*_ALIKE, "ImageOrientationPatient", "FrameOfReferenceUID")
+    return all(one.attributes.get(name) == other.attributes.get(name) for name in names)
+
+
+def _distance(one: Member, other: Member) -> tuple:
+    """Return how far a magnitude is from an image: another series, another field map, other echoes, later."""
+    field = [member.record["metadata"].get("B0FieldIdentifier") for member in (one, other)]
+    echoes = [member.number("EchoTime") or 0 for member in (one, other)]
+    series = [member.key.split(".")[0] for member in (one, other)]
+    return series[0] != series[1], field[0] != field[1], abs(echoes[0] - echoes[1]), _when(one)
 
 
 def _named(phases: list[Member], halves: list[Member]) -> dict[Member, str]:

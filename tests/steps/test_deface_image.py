@@ -88,3 +88,58 @@ def test_only_a_leader_that_was_defaced_leads(tmp_path):
         found = landing_of(str(tmp_path / "check.json"))
         assert found is None if landing is None else np.array_equal(found, landing)
     assert landing_of("") is None
+
+
+@pytest.fixture
+def magnitude(tmp_path, step):
+    """Return the check and the mask of a defaced magnitude image, and the options that name them."""
+    voxels, world_from_voxel = head_image(spacing=(3, 3, 3))
+    nib.save(nib.Nifti1Image(voxels, world_from_voxel), tmp_path / "image.nii.gz")
+    write_json(tmp_path / "image.json", {"Modality": "MR"})
+    check = step({"decision": "proved", "reasons": []})
+    for name in ("mask.nii.gz", "check.json"):
+        (tmp_path / name).rename(tmp_path / f"twin_{name}")
+    options = ("--twin-check", tmp_path / "twin_check.json", "--twin-mask", tmp_path / "twin_mask.nii.gz")
+    return check, nib.load(tmp_path / "twin_mask.nii.gz"), options
+
+
+def test_a_phase_image_takes_the_mask_of_its_magnitude(tmp_path, step, magnitude):
+    """By itself it shows no head: it would be held."""
+    check, mask, options = magnitude
+    phase = np.random.default_rng(1).integers(1, 4096, mask.shape).astype(np.int16)
+    image = nib.Nifti1Image(phase, mask.affine)
+    image.header.set_slope_inter(2, -4096)
+    nib.save(image, tmp_path / "image.nii.gz")
+    found = step({"decision": "proved", "reasons": []}, *options)
+    blank = mask.get_fdata() > 0
+    defaced = nib.load(tmp_path / "defaced.nii.gz")
+    stored = np.asarray(defaced.dataobj.get_unscaled())
+    assert (stored[blank] == 2048).all() and np.array_equal(stored[~blank], phase[~blank])
+    assert (defaced.dataobj.slope, defaced.dataobj.inter) == (2, -4096)
+    assert (tmp_path / "mask.nii.gz").stat().st_size and (tmp_path / "check.png").stat().st_size
+    assert found["decision"] == "defaced" and found["method"] == "mask of its magnitude image"
+    assert found["face_surface_surviving"] == check["face_surface_surviving"]
+    assert found["image_sha256"] != check["image_sha256"]
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda affine: affine + np.array([[0, 0, 0, 3.0], [0] * 4, [0] * 4, [0] * 4]), "other voxels"),
+        (lambda affine: affine @ np.diag([-1.0, 1, 1, 1]), "other voxels"),
+    ],
+)
+def test_a_mask_of_another_grid_is_not_taken(tmp_path, step, magnitude, change, reason):
+    _, mask, options = magnitude
+    nib.save(nib.Nifti1Image(np.ones(mask.shape, np.int16), change(mask.affine)), tmp_path / "image.nii.gz")
+    found = step({"decision": "proved", "reasons": []}, *options)
+    assert found["decision"] == "held" and reason in found["reasons"][0]
+    assert (tmp_path / "defaced.nii.gz").stat().st_size == 0
+
+
+def test_a_phase_image_is_held_with_its_magnitude(tmp_path, step, magnitude):
+    _, _, options = magnitude
+    write_json(tmp_path / "twin_check.json", {"decision": "held", "reasons": ["no nose"]})
+    (tmp_path / "twin_mask.nii.gz").write_bytes(b"")
+    found = step({"decision": "proved", "reasons": []}, *options)
+    assert found["decision"] == "held" and "held" in found["reasons"][0]

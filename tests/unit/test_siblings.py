@@ -121,3 +121,26 @@ def test_inversions_are_numbered_and_a_lonely_one_is_held():
 
 def test_a_spin_echo_field_map_needs_a_direction():
     assert set(relate([image("e", "epi"), image("f", "epi", entities={"dir": "AP"})])) == {"e"}
+
+
+def test_each_phase_knows_the_magnitude_of_its_own_echo_and_series():
+    images = [
+        image("s.1", "magnitude", EchoTime=2.3, Component="MAGNITUDE"),
+        image("s.2", "phase", EchoTime=2.3, Component="PHASE"),
+        image("s.3", "magnitude", EchoTime=4.6, Component="MAGNITUDE"),
+        image("s.4", "phase", EchoTime=4.6, Component="PHASE"),
+        image("t", "bold", "func", EchoTime=4.6, Component="MAGNITUDE"),
+    ]
+    relate(images)
+    assert [one.record.get("twin") for one in images] == [None, "s.1", None, "s.3", None]
+
+
+def test_a_phase_difference_takes_a_magnitude_of_its_field_map_and_no_other_slices():
+    images = siemens()
+    for one, named in zip(images, ("MAGNITUDE", "MAGNITUDE", "PHASE"), strict=True):
+        one.attributes["Component"] = [named]
+    relate([*images, image("b", "bold", "func", EchoTime=12.46, Rows=96, Component="MAGNITUDE")])
+    assert images[2].record["twin"] == "m.2"
+    lonely = image("p", "bold", "func", EchoTime=30, Component="PHASE")
+    relate([lonely, image("m", "bold", "func", EchoTime=30, Slices=9, Component="MAGNITUDE")])
+    assert lonely.record["twin"] is None

@@ -101,6 +101,17 @@ def leader_check(wildcards):
     return [f"{settings.work}/check/{leader}.json"] if leader else []
 
 
+def twin_file(pattern):
+    """Return an input function: the pattern for the magnitude image of a phase image, nothing for others."""
+
+    def file(wildcards):
+        records = Path(checkpoints.plan_images.get().output.records)
+        twin = read_json(records / f"{wildcards.image}.json")["twin"]
+        return [pattern.format(image=twin)] if twin else []
+
+    return file
+
+
 def deface_options(wildcards):
     """Return how faces are removed as options; a function, for Snakemake leaves the braces in its words alone."""
     chosen = settings.config["deface"]

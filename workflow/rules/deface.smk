@@ -1,6 +1,7 @@
 """From a proved volume to a defaced one with its measures.
 
-Needs   WORK/nifti/IMAGE.nii.gz and .json, WORK/proof/IMAGE.json, the atlas, the check of the session's leader
+Needs   WORK/nifti/IMAGE.nii.gz and .json, WORK/proof/IMAGE.json, the atlas, the check of the session's leader,
+        of a phase image or a field map the check and the mask of its magnitude image
 Gives   WORK/defaced/IMAGE.nii.gz, WORK/mask/IMAGE.nii.gz, WORK/check/IMAGE.json and pictures; empty images when held
 """
 
@@ -13,6 +14,8 @@ rule deface_image:
         sidecar=f"{WORK}/nifti/{{image}}.json",
         proof=f"{WORK}/proof/{{image}}.json",
         leader=leader_check,
+        twin_check=twin_file(f"{WORK}/check/{{image}}.json"),
+        twin_mask=twin_file(f"{WORK}/mask/{{image}}.nii.gz"),
         atlas=sorted(map(str, Path(settings.atlas).glob("*.nii.gz"))),
     output:
         image=f"{WORK}/defaced/{{image}}.nii.gz",
@@ -38,6 +41,7 @@ rule deface_image:
         "python {input.script:q}"
         " --image {input.image:q} --sidecar {input.sidecar:q} --proof {input.proof:q} --atlas {params.atlas:q}"
         " {params.options:q} --leader={input.leader:q}"
+        " --twin-check={input.twin_check:q} --twin-mask={input.twin_mask:q}"
         " --out {output.image:q} --mask {output.mask:q} --check {output.check:q}"
         " --picture {output.picture:q} --release-picture {output.release_picture:q}"
         " 2> {log:q}"

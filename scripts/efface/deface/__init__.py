@@ -12,7 +12,7 @@ from efface import grid, measure, nifti, picture
 from efface.atlas import Atlas, read_atlas
 from efface.deface.attempt import Attempt, Watch, held, judged, look, record
 from efface.deface.methods import method
-from efface.deface.scene import Scene, Volume, readable
+from efface.deface.scene import Scene, Volume, readable, write_like
 from efface.errors import EffaceError, UsageError
 from efface.register import Template, register
 from efface.witness import available, testify
@@ -100,7 +100,7 @@ def deface_file(
             watch = Watch(lit, beside.submit(look, scene, lit))
 
             def draft(defaced: Volume) -> Future:
-                return beside.submit(_write, draft_path, image, defaced.stored)
+                return beside.submit(write_like, draft_path, image, defaced.stored)
 
             made, tried = _first_accepted(named, scene, volume, fill, picture_path, watch, draft)
         check = record(made, landing) | {"tried": tried}
@@ -110,7 +110,7 @@ def deface_file(
         if face:
             draft_path.replace(out_path)
         else:
-            _write(out_path, image, stored)
+            write_like(out_path, image, stored)
     finally:
         draft_path.unlink(missing_ok=True)
     if witness:
@@ -156,16 +156,3 @@ def _first_accepted(
         made = replace(made, mask=None, defaced=None, after=None)
         first = first or made
     return first, tried
-
-
-def _write(path: Path | str, image, voxels: np.ndarray) -> None:
-    """Write voxels under a fresh header with the grid, the scaling and the time step of an image."""
-    slope, intercept = nifti.scaling(image)
-    repetition = float(image.header.get_zooms()[3]) if voxels.ndim == 4 else 0.0
-    units = image.header.get_xyzt_units()[1]
-    seconds = {"msec": 1e-3, "usec": 1e-6}.get(units, 1.0)
-    header = nifti.header(
-        voxels.shape, voxels.dtype, image.affine,
-        slope=slope, intercept=intercept, repetition_time_s=repetition * seconds,
-    )  # fmt: skip
-    nifti.write(path, voxels, header)

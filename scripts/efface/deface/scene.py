@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from efface import nifti
 from efface.atlas import Atlas
 from efface.deface.blank import air, blanked, noise
 from efface.register import Landing
@@ -94,3 +95,16 @@ def readable(values: np.ndarray, modality: str) -> np.ndarray:
     if modality == "CT":
         return np.clip(values, -500, 300)
     return np.sqrt(np.maximum(values, 0)) if modality == "PT" else values
+
+
+def write_like(path: Path | str, image, voxels: np.ndarray) -> None:
+    """Write voxels under a fresh header with the grid, the scaling and the time step of an image."""
+    slope, intercept = nifti.scaling(image)
+    repetition = float(image.header.get_zooms()[3]) if voxels.ndim == 4 else 0.0
+    units = image.header.get_xyzt_units()[1]
+    seconds = {"msec": 1e-3, "usec": 1e-6}.get(units, 1.0)
+    header = nifti.header(
+        voxels.shape, voxels.dtype, image.affine,
+        slope=slope, intercept=intercept, repetition_time_s=repetition * seconds,
+    )  # fmt: skip
+    nifti.write(path, voxels, header)
