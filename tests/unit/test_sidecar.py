@@ -133,3 +133,20 @@ def test_the_configurations_values_come_last(tmp_path):
 def test_a_number_is_json_and_never_nan(tmp_path):
     assert np.isfinite(described(tmp_path)["EchoTime"])
     json.dumps(described(tmp_path), allow_nan=False)
+
+
+def test_a_dynamic_pet_says_when_each_frame_starts_and_how_long_it_lasts(tmp_path):
+    grid = centred(SHAPE, (2, 2, 3))
+    files = make_series(tmp_path / "s", shape=SHAPE, world_from_voxel=grid, n_volumes=3, modality="PT")
+    starts, durations = (0, 60, 180), (60, 120, 300)
+    for number, path in enumerate(files):
+        volume = number // SHAPE[2]
+        dataset = pydicom.dcmread(path)
+        dataset.ActualFrameDuration = 1000 * durations[volume]
+        dataset.AcquisitionTime = f"10{starts[volume] // 60:02d}00.000"
+        dataset.FrameReferenceTime = 1000 * (starts[volume] + durations[volume] / 2)
+        dataset.save_as(path)
+    conversion = convert_series(files, {"suffix": "pet"}, RULES.keywords)
+    found = sidecar.describe(conversion, {"suffix": "pet"}, RULES, complete=False)
+    assert found["FrameTimesStart"] == [0, 60, 180] and found["FrameDuration"] == [60, 120, 300]
+    assert conversion.voxels.shape[3] == 3 and conversion.header()["pixdim"][4] == 0
