@@ -14,13 +14,14 @@ import pydicom
 from pydicom.pixels import pixel_array
 
 from efface import gradients, share, tiles
+from efface.headers import Reader
 from efface.share import leaf
 
 pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
 logging.getLogger("pydicom").setLevel(logging.CRITICAL)
 warnings.filterwarnings("ignore", module=r"pydicom(\.|$)")
 
-_TAGS = (
+TAGS = (
     *("SOPClassUID", "SOPInstanceUID", "Modality", "Manufacturer", "ImageType", "NumberOfFrames"),
     *("Rows", "Columns", "SamplesPerPixel", "PhotometricInterpretation", "PlanarConfiguration", "PixelData"),
     *("BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation", "RescaleSlope", "RescaleIntercept"),
@@ -32,7 +33,6 @@ _TAGS = (
     *tiles.TAGS,
     *gradients.TAGS,
 )
-_TAGS = sorted({pydicom.tag.Tag(tag) for tag in _TAGS})  # pydicom would look each keyword up for each file
 CLOCKS = {  # where a frame's turn in time is written: inside its functional groups, and at the top
     "temporal position": ("FrameContentSequence", "TemporalPositionIndex", "TemporalPositionIdentifier"),
     "acquisition time": ("FrameContentSequence", "FrameAcquisitionDateTime", "AcquisitionDateTime"),
@@ -75,9 +75,10 @@ class Claim:
 def distinct(files: list[Path]) -> list[pydicom.Dataset]:
     """Return the files' datasets; of copies of one object only the first."""
     found: dict[object, pydicom.Dataset] = {}
+    reader = Reader(TAGS)
     try:
         for path in files:
-            file = pydicom.dcmread(path, force=True, specific_tags=_TAGS)
+            file = reader(path)
             known = found.setdefault(file.get("SOPInstanceUID") or path, file)
             if known is not file and known != file:
                 raise Unproved("two different files have one SOPInstanceUID")
@@ -85,6 +86,8 @@ def distinct(files: list[Path]) -> list[pydicom.Dataset]:
         raise
     except Exception as error:  # whatever it is, its text may quote the file
         raise Unproved(f"a file cannot be read again ({type(error).__name__})") from None
+    for file in found.values():
+        file.pop("PixelData", None)  # read again when they are compared: thousands of files take room
     return list(found.values())
 
 
@@ -159,8 +162,8 @@ def _pixels(file: pydicom.Dataset) -> np.ndarray:
     return tiles.tile_pixels(file, array[0]) if tiles.is_tiled(file) else array
 
 
-def readable(file: pydicom.Dataset) -> np.ndarray:
-    """Return a file's stored values, and let go of its bytes.
+def readable(file: pydicom.Dataset, reader: Reader) -> np.ndarray:
+    """Return a file's stored values, read again.
 
     Raises
     ------
@@ -168,9 +171,7 @@ def readable(file: pydicom.Dataset) -> np.ndarray:
         When they cannot be read.
     """
     try:
-        array = _pixels(file)
+        array = _pixels(reader(Path(file.filename)))
     except Exception as error:
         raise Unproved(f"a file's pixels cannot be read again ({type(error).__name__})") from None
-    del file.PixelData
-    file._pixel_array = None
     return array

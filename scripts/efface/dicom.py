@@ -13,6 +13,7 @@ import pydicom
 from pydicom.tag import BaseTag, Tag
 
 from efface.errors import EffaceError, Held
+from efface.headers import Reader
 
 # pydicom's complaints about a value quote the value.
 pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
@@ -29,8 +30,8 @@ def tags(wanted: tuple[str | int, ...]) -> list[BaseTag]:
     return sorted({Tag(one) for one in wanted})
 
 
-def read(path: Path, wanted: tuple[str | int, ...]) -> pydicom.Dataset:
-    """Return a file's dataset with only the `wanted` attributes (keywords or tags) in it.
+def read(path: Path, wanted: Reader | Iterable[str | int]) -> pydicom.Dataset:
+    """Return a file's dataset with only the wanted attributes in it: keywords or tags, or a reader of them.
 
     Raises
     ------
@@ -40,7 +41,8 @@ def read(path: Path, wanted: tuple[str | int, ...]) -> pydicom.Dataset:
         When it is gone.
     """
     try:
-        dataset = pydicom.dcmread(path, force=True, specific_tags=tags(("SOPClassUID", *wanted)))
+        reader = wanted if isinstance(wanted, Reader) else Reader(wanted)
+        dataset = reader(path)
         if "SOPClassUID" in dataset:
             return dataset
     except FileNotFoundError:

@@ -15,8 +15,9 @@ from pathlib import Path
 import numpy as np
 
 from efface import gradients, nifti, resampled
-from efface.claims import Claim, Unproved, claims_of, distinct, readable
+from efface.claims import TAGS, Claim, Unproved, claims_of, distinct, readable
 from efface.errors import EffaceError
+from efface.headers import Reader
 from efface.share import belongs, leaf
 from efface.turns import gradient_faults, turns_of
 
@@ -191,7 +192,7 @@ def _weightings(claims: list[Claim]) -> list:
 
 
 def _shown(claim: Claim) -> resampled.Shown:
-    values = readable(claim.file)[claim.number] * claim.slope + claim.intercept
+    values = readable(claim.file, Reader(TAGS))[claim.number] * claim.slope + claim.intercept
     thickness = leaf(claim.file, claim.number, "PixelMeasuresSequence", "SliceThickness", "SliceThickness")
     return resampled.Shown(
         claim.corner, claim.along_row, claim.along_column, values, float(thickness or "nan")
@@ -220,10 +221,10 @@ def _compare(
     if weightings:
         faults.update(gradient_faults(weightings, turns, texts, image.affine))
     scale = nifti.scaling(image)
-    current, pixels = None, None
+    current, pixels, reader = None, None, Reader(TAGS)
     for claim, (*_, plane, backwards), turn in zip(claims, places, turns, strict=True):
         if claim.file is not current:
-            current, pixels = claim.file, readable(claim.file)
+            current, pixels = claim.file, readable(claim.file, reader)
         found = by_plane[:, :, plane, turn]
         found = found.T if row < column else found  # now (along the column, along the row)
         found = found[:: -1 if backwards[1] else 1, :: -1 if backwards[0] else 1]

@@ -13,7 +13,7 @@ LIBRARY = SCRIPTS / "efface"
 STEPS = sorted(SCRIPTS.glob("*.py"))
 RULES = sorted((REPOSITORY / "workflow" / "rules").glob("*.smk"))
 
-BASE = {"errors", "files", "tables", "grid", "nifti", "schema", "settings"}
+BASE = {"errors", "files", "tables", "grid", "headers", "nifti", "schema", "settings"}
 READERS = {
     "atlas",
     "dicom",

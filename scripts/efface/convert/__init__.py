@@ -10,10 +10,11 @@ import pydicom
 from efface import dicom, nifti, parts
 from efface.convert import dcm2niix, diffusion, engine, mosaic, phase, timing
 from efface.convert.diffusion import Weighting
-from efface.convert.frames import PIXEL_MODULE, WANTED, Frame, frames_of
+from efface.convert.frames import WANTED, Frame, frames_of
 from efface.convert.stack import Stack, stack
 from efface.convert.volume import assemble, plane_numbers
 from efface.errors import Held
+from efface.headers import Reader
 from efface.parts import Traits, alike
 
 _SNAP = 0.02  # of a voxel: how far straightening the axes may move the farthest one
@@ -144,16 +145,24 @@ def _read(
     files: list[Path], keywords: tuple[str, ...]
 ) -> tuple[list[pydicom.Dataset], list[Frame], dict[int, Weighting]]:
     """Return what is wanted of each file, all frames, and by file the weighting of those with one frame."""
-    wanted = (*WANTED, *mosaic.KEYWORDS, *diffusion.WANTED, *phase.WANTED, *timing.WANTED, *keywords)
-    kept = {*dicom.tags((*PIXEL_MODULE, *mosaic.KEYWORDS, *phase.WANTED, *timing.WANTED, *keywords))}
+    wanted = (
+        *WANTED,
+        *mosaic.KEYWORDS,
+        *diffusion.WANTED,
+        *phase.WANTED,
+        *timing.WANTED,
+        *keywords,
+    )
+    kept = {*dicom.tags((*mosaic.KEYWORDS, *phase.WANTED, *timing.WANTED, *keywords))}
     traits_of = dicom.SameBytes(parts.traits, parts.WANTED)
     weighting_of = dicom.SameBytes(diffusion.weighting, (*diffusion.WANTED, "Modality"))
+    reader = Reader(wanted)
     headers, frames, weightings, seen = [], [], {}, {}
     for path in files:
-        dataset = dicom.read(path, wanted)
+        dataset = dicom.read(path, reader)
         first = seen.setdefault(str(dicom.frame_value(dataset, "SOPInstanceUID") or path), path)
         if first is not path:
-            if not dicom.same(dicom.read(first, wanted), dataset):
+            if not dicom.same(dicom.read(first, reader), dataset):
                 raise Held("two files have one SOPInstanceUID and differ", todo="remove the wrong one")
             continue  # a copy
         # What is remembered by its bytes is looked at first: pydicom replaces bytes by what they mean.
@@ -163,7 +172,7 @@ def _read(
         tiled = mosaic.is_mosaic(dataset)
         frames += mosaic.tiles_of(dataset, number) if tiled else frames_of(dataset, number, traits_of)
         for tag in [tag for tag in dataset.keys() if tag not in kept]:  # noqa: SIM118
-            del dataset[tag]  # what a frame's place has said is known now, and thousands of files take room
+            del dataset[tag]  # what places a frame is known now; pixels are read again when it is their turn
         headers.append(dataset)
     if not frames:
         raise Held("the series has no files")

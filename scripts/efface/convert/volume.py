@@ -1,14 +1,17 @@
 """Ordered frames to voxels: decoded a file at a time, put together by the engine a volume at a time."""
 
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pydicom
 
+from efface import dicom
 from efface.convert import engine, mosaic, tilt
-from efface.convert.frames import Frame, stored_pixels
+from efface.convert.frames import PIXEL_MODULE, Frame, stored_pixels
 from efface.convert.stack import Stack
 from efface.errors import Held
+from efface.headers import Reader
 
 _RAS_FROM_LPS = np.diag([-1.0, -1.0, 1.0])
 
@@ -57,13 +60,18 @@ class _Pixels:
     """The stored values of frames; each file is decoded once, and let go after its last frame."""
 
     def __init__(self, headers: list[pydicom.Dataset], order: Stack):
-        self.headers, self.shape = headers, order.volumes[0][0].shape
+        self.paths, self.shape = [Path(header.filename) for header in headers], order.volumes[0][0].shape
+        self.reader = Reader((*PIXEL_MODULE, *mosaic.KEYWORDS))
         self.awaited = Counter(frame.source for volume in order.volumes for frame in volume)
         self.decoded: dict[int, np.ndarray] = {}
 
     def __call__(self, frame: Frame) -> np.ndarray:
         if frame.source not in self.decoded:
-            self.decoded[frame.source] = _decode(self.headers[frame.source], self.shape)
+            header = dicom.read(self.paths[frame.source], self.reader)
+            pixels = stored_pixels(header)
+            self.decoded[frame.source] = (
+                mosaic.cut(pixels[0], self.shape) if mosaic.is_mosaic(header) else pixels
+            )
         plane = self.decoded[frame.source][frame.number]
         self.awaited[frame.source] -= 1
         if not self.awaited[frame.source]:
@@ -105,7 +113,8 @@ def _upright(headers: list[pydicom.Dataset], order: Stack) -> tuple[np.ndarray, 
     if len(scales) > 1:
         raise Held("the slices of a tilted CT differ in RescaleSlope or RescaleIntercept")
     slope, intercept = scales.pop()
-    planes = [_decode(headers[frame.source], frame.shape)[frame.number] for frame in frames]
+    pixels = _Pixels(headers, order)
+    planes = [pixels(frame) for frame in frames]
     voxels, world_from_voxel = tilt.resampled(planes, order.upright, tilt.stored_air(slope, intercept))
     return voxels, world_from_voxel, slope, intercept
 
@@ -115,9 +124,3 @@ def plane_numbers(order: Stack, world_from_voxel: np.ndarray) -> list[int]:
     third = np.linalg.inv(world_from_voxel)[2]
     worlds = (_RAS_FROM_LPS @ frame.position for frame in order.volumes[0])
     return [round(float(third[:3] @ world + third[3])) for world in worlds]
-
-
-def _decode(header: pydicom.Dataset, shape: tuple[int, int]) -> np.ndarray:
-    pixels = stored_pixels(header)
-    del header.PixelData
-    return mosaic.cut(pixels[0], shape) if mosaic.is_mosaic(header) else pixels
