@@ -87,7 +87,8 @@ def distinct(files: list[Path]) -> list[pydicom.Dataset]:
     except Exception as error:  # whatever it is, its text may quote the file
         raise Unproved(f"a file cannot be read again ({type(error).__name__})") from None
     for file in found.values():
-        file.pop("PixelData", None)  # read again when they are compared: thousands of files take room
+        if "PerFrameFunctionalGroupsSequence" not in file:  # which takes too long to be read twice
+            file.pop("PixelData", None)  # read again when they are compared: thousands of files take room
     return list(found.values())
 
 
@@ -171,7 +172,7 @@ def readable(file: pydicom.Dataset, reader: Reader) -> np.ndarray:
         When they cannot be read.
     """
     try:
-        array = _pixels(reader(Path(file.filename)))
+        array = _pixels(file if "PixelData" in file else reader(Path(file.filename)))
     except Exception as error:
         raise Unproved(f"a file's pixels cannot be read again ({type(error).__name__})") from None
     return array

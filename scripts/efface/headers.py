@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pydicom
+from pydicom.datadict import keyword_for_tag
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import FileDataset
 from pydicom.tag import BaseTag, Tag
@@ -39,7 +40,8 @@ class _Model:
         These bytes.
     places : dict of BaseTag to (int, int)
         Where the values of wanted elements begin and end.
-    dataset : FileDataset
+    empty : FileDataset
+        A dataset of the same encoding without elements.
     elements : dict of BaseTag to RawDataElement or DataElement
         As they stand in the file.
     known : dict of BaseTag to RawDataElement or DataElement
@@ -49,7 +51,7 @@ class _Model:
     fixed: np.ndarray
     frame: np.ndarray
     places: dict[BaseTag, tuple[int, int]]
-    dataset: FileDataset
+    empty: FileDataset
     elements: dict[BaseTag, object]
     known: dict[BaseTag, object]
 
@@ -64,7 +66,7 @@ class _Model:
                 elements[tag] = self.elements[tag]._replace(value=value)
         if elements.get(_CHARACTER_SET) is not self.known.get(_CHARACTER_SET):
             return None
-        return _dataset(self.dataset, elements, path)
+        return _dataset(self.empty, elements, path)
 
 
 class Reader:
@@ -114,7 +116,8 @@ def _dataset(like: FileDataset, elements: dict, path: Path) -> FileDataset:
 
 def _model(raw: bytes, whole: FileDataset, elements: dict) -> _Model | None:
     """Return a file as a model for others, None where places in it are not places of values."""
-    if whole.file_meta.get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian:
+    deflated = whole.file_meta.get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian
+    if deflated or "PerFrameFunctionalGroupsSequence" in whole:  # whose frames differ from file to file
         return None
     fixed, places = np.ones(len(raw), bool), {}
     for dataset in (whole.file_meta, whole):
@@ -131,9 +134,13 @@ def _model(raw: bytes, whole: FileDataset, elements: dict) -> _Model | None:
     if _PIXELS not in places:
         return None
     fixed, known = np.flatnonzero(fixed), dict(elements)
-    for tag in elements.keys() - {_PIXELS}:
-        with suppress(
-            Exception
-        ):  # what it is not able to read stays as it is, and raises where it is asked for
-            known[tag] = whole[tag]
-    return _Model(fixed, np.frombuffer(raw, np.uint8)[fixed], places, whole, elements, known)
+    for tag, element in elements.items():
+        # Sequences take long to read, and pixels room.
+        if isinstance(element, RawDataElement) and not keyword_for_tag(tag).endswith("Sequence"):
+            with suppress(
+                Exception
+            ):  # what pydicom cannot read stays as it is, and raises where it is asked for
+                known[tag] = element if tag == _PIXELS else whole[tag]
+    return _Model(
+        fixed, np.frombuffer(raw, np.uint8)[fixed], places, _dataset(whole, {}, ""), elements, known
+    )

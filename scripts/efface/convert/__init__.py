@@ -171,8 +171,9 @@ def _read(
             weightings[number] = weighting_of(dataset)
         tiled = mosaic.is_mosaic(dataset)
         frames += mosaic.tiles_of(dataset, number) if tiled else frames_of(dataset, number, traits_of)
-        for tag in [tag for tag in dataset.keys() if tag not in kept]:  # noqa: SIM118
-            del dataset[tag]  # what places a frame is known now; pixels are read again when it is their turn
+        if "PerFrameFunctionalGroupsSequence" not in dataset:  # which takes too long to be read twice
+            for tag in [tag for tag in dataset.keys() if tag not in kept]:  # noqa: SIM118
+                del dataset[tag]  # what places a frame is known now; pixels are read again in their turn
         headers.append(dataset)
     if not frames:
         raise Held("the series has no files")

@@ -60,14 +60,16 @@ class _Pixels:
     """The stored values of frames; each file is decoded once, and let go after its last frame."""
 
     def __init__(self, headers: list[pydicom.Dataset], order: Stack):
-        self.paths, self.shape = [Path(header.filename) for header in headers], order.volumes[0][0].shape
+        self.headers, self.shape = headers, order.volumes[0][0].shape
         self.reader = Reader((*PIXEL_MODULE, *mosaic.KEYWORDS))
         self.awaited = Counter(frame.source for volume in order.volumes for frame in volume)
         self.decoded: dict[int, np.ndarray] = {}
 
     def __call__(self, frame: Frame) -> np.ndarray:
         if frame.source not in self.decoded:
-            header = dicom.read(self.paths[frame.source], self.reader)
+            header = self.headers[frame.source]
+            if "PerFrameFunctionalGroupsSequence" not in header:
+                header = dicom.read(Path(header.filename), self.reader)
             pixels = stored_pixels(header)
             self.decoded[frame.source] = (
                 mosaic.cut(pixels[0], self.shape) if mosaic.is_mosaic(header) else pixels
