@@ -4,11 +4,9 @@ import argparse
 from pathlib import Path
 
 from efface import nifti, policy, proof, sidecar, tables
-from efface.convert import convert_series, diffusion
+from efface.convert import ENGINES, convert_series, diffusion
 from efface.errors import Held, guarded, leave
 from efface.files import replacing
-
-ENGINES = ("dicom2nifti", "dcm2niix")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -56,8 +54,8 @@ def main(argv: list[str] | None = None) -> int:
     else:
         gradients = ("", "")
         for path in (args.out, args.sidecar):
-            with replacing(path) as beside:
-                beside.touch()
+            with replacing(path) as empty:
+                empty.touch()
     for path, text in zip((args.bval, args.bvec), gradients, strict=True):
         with replacing(path) as beside:
             beside.write_text(text, encoding="ascii")

@@ -57,8 +57,11 @@ def main(argv: list[str] | None = None) -> int:
     for path in (*outputs, options.check):
         path.unlink(missing_ok=True)
     proof = read_json(options.proof)
-    modality = read_json(options.sidecar).get("Modality") if proof["decision"] == "proved" else None
-    if proof["decision"] == "proved" and options.twin_check:
+    proved = proof["decision"] == "proved"
+    modality = read_json(options.sidecar).get("Modality") if proved else None
+    if not proved:
+        check = held(proof["reasons"])
+    elif options.twin_check:
         check = deface_like(
             options.image,
             options.out,
@@ -69,7 +72,7 @@ def main(argv: list[str] | None = None) -> int:
             fill=options.fill,
             picture_path=options.picture,
         )
-    elif proof["decision"] == "proved":
+    else:
         check = deface_file(
             options.image,
             options.out,
@@ -85,8 +88,6 @@ def main(argv: list[str] | None = None) -> int:
             release_picture_path=options.release_picture,
             filled=proof.get("filled", ()),
         )
-    else:
-        check = held(proof["reasons"])
     if options.out.exists():
         check["image_sha256"] = sha256(options.out)  # the gate compares: a check is of these bytes only
     for path in outputs:

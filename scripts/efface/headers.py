@@ -137,9 +137,7 @@ def _model(raw: bytes, whole: FileDataset, elements: dict) -> _Model | None:
     for tag, element in elements.items():
         # Sequences take long to read, and pixels room.
         if isinstance(element, RawDataElement) and not keyword_for_tag(tag).endswith("Sequence"):
-            with suppress(
-                Exception
-            ):  # what pydicom cannot read stays as it is, and raises where it is asked for
+            with suppress(Exception):  # what pydicom cannot read stays, and raises where it is asked for
                 known[tag] = element if tag == _PIXELS else whole[tag]
     return _Model(
         fixed, np.frombuffer(raw, np.uint8)[fixed], places, _dataset(whole, {}, ""), elements, known

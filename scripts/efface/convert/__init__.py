@@ -17,6 +17,7 @@ from efface.errors import Held
 from efface.headers import Reader
 from efface.parts import Traits, alike
 
+ENGINES = (engine.NAME, dcm2niix.NAME)
 _SNAP = 0.02  # of a voxel: how far straightening the axes may move the farthest one
 
 
@@ -84,12 +85,12 @@ def convert_series(
     Parameters
     ----------
     files : list of Path
-        Each is read once, in this order.
+        In the order in which the headers are to be.
     plan : dict
         `part`, `accept`, `datatype` and `suffix` are looked at.
     keywords : tuple of str
         Top-level attributes that `headers` must keep besides.
-    engine_name : "dicom2nifti" or "dcm2niix"
+    engine_name : one of ENGINES
         What puts the voxels of a series together, a tilted or uneven CT aside.
 
     Raises
@@ -145,18 +146,11 @@ def _read(
     files: list[Path], keywords: tuple[str, ...]
 ) -> tuple[list[pydicom.Dataset], list[Frame], dict[int, Weighting]]:
     """Return what is wanted of each file, all frames, and by file the weighting of those with one frame."""
-    wanted = (
-        *WANTED,
-        *mosaic.KEYWORDS,
-        *diffusion.WANTED,
-        *phase.WANTED,
-        *timing.WANTED,
-        *keywords,
-    )
-    kept = {*dicom.tags((*mosaic.KEYWORDS, *phase.WANTED, *timing.WANTED, *keywords))}
+    lasting = (*mosaic.KEYWORDS, *phase.WANTED, *timing.WANTED, *keywords)
+    kept = {*dicom.tags(lasting)}
     traits_of = dicom.SameBytes(parts.traits, parts.WANTED)
     weighting_of = dicom.SameBytes(diffusion.weighting, (*diffusion.WANTED, "Modality"))
-    reader = Reader(wanted)
+    reader = Reader((*WANTED, *diffusion.WANTED, *lasting))
     headers, frames, weightings, seen = [], [], {}, {}
     for path in files:
         dataset = dicom.read(path, reader)
@@ -166,12 +160,12 @@ def _read(
                 raise Held("two files have one SOPInstanceUID and differ", todo="remove the wrong one")
             continue  # a copy
         # What is remembered by its bytes is looked at first: pydicom replaces bytes by what they mean.
-        number = len(headers)
-        if dataset.get("Modality") == "MR" and "PerFrameFunctionalGroupsSequence" not in dataset:
+        number, enhanced = len(headers), "PerFrameFunctionalGroupsSequence" in dataset
+        if dataset.get("Modality") == "MR" and not enhanced:
             weightings[number] = weighting_of(dataset)
         tiled = mosaic.is_mosaic(dataset)
         frames += mosaic.tiles_of(dataset, number) if tiled else frames_of(dataset, number, traits_of)
-        if "PerFrameFunctionalGroupsSequence" not in dataset:  # which takes too long to be read twice
+        if not enhanced:  # which takes too long to be read twice
             for tag in [tag for tag in dataset.keys() if tag not in kept]:  # noqa: SIM118
                 del dataset[tag]  # what places a frame is known now; pixels are read again in their turn
         headers.append(dataset)
