@@ -39,6 +39,7 @@ def prove(
     plan : dict
         `part` says which frames of the files the image must show, all by default. `accept`: with
         "missing_slices" a plane that no frame claims may hold the lowest stored value throughout.
+        `datatype`: "dwi" must have both texts.
     texts : (str, str)
         Content of the .bval and .bvec beside the image, empty when it has none.
 
@@ -216,7 +217,7 @@ def _compare(
         raise Unproved("the frames do not share one orientation")
     row, column = places[0][:2]
     by_plane = np.moveaxis(voxels.reshape(*voxels.shape[:3], -1), 3 - row - column, 2)
-    weightings = _weightings(claims) if texts[0] else None
+    weightings = _weightings(claims) if any(texts) or plan.get("datatype") == "dwi" else None
     turns = turns_of(claims, [place[2] for place in places], by_plane.shape[3], weightings)
     if weightings:
         faults.update(gradient_faults(weightings, turns, texts, image.affine))

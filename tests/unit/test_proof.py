@@ -66,6 +66,14 @@ def test_a_right_image_is_proved(series, tmp_path):
     assert record["frames"] == SHAPE[2] and record["filled"] == []
 
 
+def test_a_diffusion_image_without_its_directions_is_held(series, tmp_path):
+    verdict(series, tmp_path)
+    path = tmp_path / "image.nii"
+    said = ("0\n", "0\n0\n0\n")
+    for texts in (("", ""), (said[0], ""), ("", said[1])):
+        assert prove(series, path, {"datatype": "dwi"}, texts)["decision"] == "held"
+
+
 def test_any_turn_or_flip_of_both_voxels_and_affine_is_proved(series, tmp_path):
     def turn(voxels, affine, slope):
         image = nib.Nifti1Image(voxels, affine).as_reoriented(np.array([[1, -1], [2, 1], [0, -1]]))
