@@ -44,21 +44,56 @@ def load_or_make_key(path: Path | str) -> bytes:
 
 
 def normalised(identifier: str) -> str:
-    """Return an identifier with its spelling evened out: Unicode form, case, blanks.
+    """Return an identifier without what varies between spellings of one: Unicode form, case, punctuation.
 
-    >>> normalised(" ab-12 ") == normalised("AB-12")
+    Letters and digits stay, leading zeros too. Two people whose IDs fall together this way differ in name
+    or birth date, and are held by these.
+
+    >>> normalised(" ab-12/3 ") == normalised("AB 12.3") == "AB123"
     True
     """
-    return " ".join(unicodedata.normalize("NFKC", identifier).split()).upper()
+    upper = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", identifier).upper())
+    # Characters that were apart can compose once what stood between them is gone.
+    return unicodedata.normalize("NFKC", "".join(filter(str.isalnum, upper)))
+
+
+def same_name(one: str, other: str) -> bool:
+    """Return whether two PN values (PS3.5 6.2) may be one person's.
+
+    They may when the words of one are among those of the other, in any order, without case, accents and
+    punctuation: titles and middle names come and go. An empty name may be anybody's.
+
+    >>> same_name("DOE^Jane", "Doe, Jané Mary")
+    True
+    >>> same_name("Doe^Jane", "Doe^Joan")
+    False
+    """
+    words, others = _words(one), _words(other)
+    return not words or not others or words <= others or others <= words
+
+
+# Letters that Unicode does not take apart into a plain letter and an accent.
+_PLAIN = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "æ": "ae", "œ": "oe", "'": "", "’": "", "`": ""})
+
+
+def _words(name: str) -> set[str]:
+    plain = unicodedata.normalize("NFKD", name.casefold()).translate(_PLAIN)
+    plain = "".join(letter for letter in plain if not unicodedata.combining(letter))
+    return set("".join(letter if letter.isalnum() else " " for letter in plain).split())
+
+
+def keyed(key: bytes, purpose: str, *fields: str) -> bytes:
+    """Return HMAC-SHA256 (RFC 2104), 32 bytes, of a purpose and fields with a NUL between them."""
+    text = "\0".join((purpose, *fields))
+    return hmac.digest(key, text.encode("utf-8", "surrogateescape"), hashlib.sha256)
 
 
 def pseudonym(key: bytes, purpose: str, value: str, length: int = 8) -> str:
-    """Return `length` letters and digits (a-z, 2-7) of HMAC-SHA256 (RFC 2104) of purpose and value.
+    """Return `length` letters and digits (a-z, 2-7) of the keyed digest of purpose and value.
 
     The same value has unrelated pseudonyms for different purposes.
 
     >>> pseudonym(bytes(32), "subject", "A") == pseudonym(bytes(32), "series", "A")
     False
     """
-    digest = hmac.digest(key, f"{purpose}\0{value}".encode("utf-8", "surrogateescape"), hashlib.sha256)
-    return base64.b32encode(digest).decode("ascii").lower()[:length]
+    return base64.b32encode(keyed(key, purpose, value)).decode("ascii").lower()[:length]

@@ -1,13 +1,12 @@
-"""identity and dates: labels that are stable and unlinkable, sessions, ages."""
+"""identity: the key, what is one ID or name, pseudonyms."""
 
 import re
 import stat
 
 import pytest
 
-from efface.dates import age, date, sessions
 from efface.errors import UsageError
-from efface.identity import load_or_make_key, normalised, pseudonym
+from efface.identity import load_or_make_key, normalised, pseudonym, same_name
 
 KEY, OTHER = bytes(range(32)), bytes(range(1, 33))
 
@@ -51,33 +50,51 @@ def test_no_identifier_can_shape_a_label(hostile):
     assert re.fullmatch("[a-z2-7]{8}", pseudonym(KEY, "subject", hostile))
 
 
-def test_spellings_of_one_identifier_are_one():
-    assert normalised("ab  12 ") == normalised(" AB 12") != normalised("AB 13")
+@pytest.mark.parametrize(
+    "spelling", ["AB-0012/3", " ab 00123", "AB.00 12.3", "ab_00123\t", "ＡＢ００１２３", "AB-0012\x003"]
+)
+def test_r27_spellings_of_one_identifier_are_one(spelling):
+    assert normalised(spelling) == "AB00123"
 
 
-def test_sessions_follow_time_not_identifiers():
-    assert sessions({"9": "20200101", "1": "20210101", "5": "20200101120000"}) == {
-        "9": "1",
-        "5": "2",
-        "1": "3",
-    }
+@pytest.mark.parametrize("other", ["AB123", "AB00124", "B00123", "ÅB00123"])
+def test_other_identifiers_stay_others(other):
+    assert normalised(other) != "AB00123"
+
+
+@pytest.mark.parametrize("nothing", ["", " ", "--", "\0"])
+def test_an_identifier_of_nothing_stays_empty(nothing):
+    assert normalised(nothing) == ""
+
+
+def test_a_normalised_identifier_is_its_own_spelling():
+    for code in range(0x110000):
+        once = normalised(f"A{chr(code)}1")
+        assert normalised(once) == once, hex(code)
+    assert normalised("\u1100-\u1161") == normalised("\uac00"), "letters compose once a hyphen is gone"
 
 
 @pytest.mark.parametrize(
-    ("birth", "examination", "stated", "years"),
+    ("one", "other"),
     [
-        ("19800615", "20200614", "", 39),
-        ("19800615", "20200615", "", 40),
-        ("19200101", "20200101", "", 88),
-        ("", "20200101", "095Y", 88),
-        ("", "20200101", "018M", 1),
-        ("20210101", "20200101", "", None),
-        ("", "", "", None),
+        ("Test^Anna", "TEST^ANNA"),
+        ("Test^Anna", "Anna Test"),
+        ("Test^Anna^^Dr", "Test^Anna"),
+        ("Prövare^Åsa^Maria", "PROVARE^ASA"),
+        ("Nørre^Bo", "Norre^Bo"),
+        ("O'Test^Anna", "OTEST^ANNA"),
+        ("Yamada^Tarou=山田^太郎", "YAMADA^TAROU"),
+        ("", "Test^Anna"),
+        ("^^^", "Test^Anna"),
     ],
 )
-def test_age_in_whole_years_capped(birth, examination, stated, years):
-    assert age(birth, examination, stated) == years
+def test_spellings_of_one_name_are_one(one, other):
+    assert same_name(one, other) and same_name(other, one)
 
 
-def test_a_day_that_does_not_exist_is_no_date():
-    assert date("20210230") is None
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("Test^Anna", "Test^Berit"), ("Test^Anna", "Prov^Anna"), ("Test^A", "Test^Anna"), ("山田", "Yamada")],
+)
+def test_two_names_are_two(one, other):
+    assert not same_name(one, other) and not same_name(other, one)
