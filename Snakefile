@@ -15,7 +15,7 @@ WORK, RELEASE, KEY = settings.work, settings.release, settings.key
 
 
 wildcard_constraints:
-    image="sub-[a-z0-9]+_[A-Za-z0-9_-]+",
+    image="sub-[A-Za-z0-9]+_[A-Za-z0-9_-]+",
 
 
 include: "workflow/rules/index.smk"

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import yaml
 
-from efface.audit import COLUMNS, audit
+from efface.audit import COLUMNS, audit, clinic, smallcells
+from efface.dictionary import read_dictionary
 from efface.errors import EffaceError, guarded, leave
 from efface.tables import read_json, read_tsv, write_tsv
 
@@ -16,6 +17,16 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--bids", type=Path, required=True, help="the staged dataset")
     parser.add_argument("--identifiers", type=Path, required=True, help="table of values not to be found")
     parser.add_argument("--policy", type=Path, required=True, help="allow-list of sidecar keys, YAML")
+    parser.add_argument("--level", type=int, default=6, help="keys of a higher level are not allowed (6)")
+    parser.add_argument("--scanners", default="", help="what a person has allowed of scanners, YAML")
+    parser.add_argument(
+        "--tables", type=Path, nargs="*", default=[], help="clinical tables, as they were given"
+    )
+    parser.add_argument("--dictionaries", type=Path, nargs="*", default=[], help="their dictionaries, YAML")
+    parser.add_argument(
+        "--k-min", type=int, default=1, help="how many people must share what is told of them"
+    )
+    parser.add_argument("--k-anonymity", type=Path, help="the table of how many do, to write")
     parser.add_argument("--plan", type=Path, help="folder of the plan's records, IMAGE.json each")
     parser.add_argument("--checks", type=Path, required=True, help="folder of the measures, IMAGE.json each")
     parser.add_argument("--outcome", type=Path, required=True, help="table of what became of every series")
@@ -27,20 +38,31 @@ def main(argv: list[str] | None = None) -> None:
     """Write the findings, blocking ones first."""
     args = parser().parse_args(argv)
     outcome = read_tsv(args.outcome, ("image", "decision"))
+    given = list(zip(args.tables, args.dictionaries, strict=True))
+    identifiers = read_tsv(args.identifiers, ("kind", "attribute", "value"))
+    identifiers += [row for table, dictionary in given for row in clinic.identifiers(table, dictionary)]
     findings = audit(
         args.bids,
-        read_tsv(args.identifiers, ("kind", "attribute", "value")),
-        policy=_policy(args.policy, args.plan),
+        identifiers,
+        policy=_policy(args.policy, args.level, args.scanners, args.plan),
         checks=args.checks,
         released={row["image"] for row in outcome if row["decision"] == "release"},
     )
+    quasi = {name for _, dictionary in given for name in read_dictionary(dictionary).quasi}
+    findings += smallcells.findings(args.bids, quasi, args.k_min)
+    if args.k_anonymity:
+        cells = smallcells.smallcells(args.bids, quasi)
+        write_tsv(args.k_anonymity, (row._asdict() for row in cells), smallcells.Cells._fields)
     write_tsv(args.findings, (finding._asdict() for finding in findings), COLUMNS)
 
 
-def _policy(path: Path, plan: Path | None) -> dict[str, dict]:
+def _policy(path: Path, level: int, scanners: str, plan: Path | None) -> dict[str, dict]:
     keys = (yaml.safe_load(path.read_text(encoding="utf-8")) or {}).get("keys")
     if not isinstance(keys, dict) or not keys:
         raise EffaceError(f"policy {path.name}", expected="keys, each with a reason", found="none")
+    keys = {name: rule for name, rule in keys.items() if rule.get("level", 1) <= level}
+    for scanner in yaml.safe_load(Path(scanners).read_text(encoding="utf-8")) if scanners else ():
+        keys |= {rule["key"]: rule for rule in scanner.get("private", ())}
     # What the configuration says of an image is the user's own word: any value, but still searched.
     records = [read_json(record) for record in sorted(plan.glob("*.json"))] if plan else []
     own = {key: {} for record in records for key in record.get("metadata", {})}

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from efface import nifti, policy, proof, sidecar, tables
+from efface import nifti, policy, proof, scanners, sidecar, tables
 from efface.convert import ENGINES, convert_series, diffusion
 from efface.errors import Held, guarded, leave
 from efface.files import replacing
@@ -16,6 +16,8 @@ def parser() -> argparse.ArgumentParser:
     line.add_argument("--files", type=Path, required=True, help="the series' files, one path a line")
     line.add_argument("--input", type=Path, required=True, help="the folder that those paths are relative to")
     line.add_argument("--policy", type=Path, required=True, help="what a sidecar may say (YAML)")
+    line.add_argument("--level", type=int, default=6, help="keys of a higher level are left out (6)")
+    line.add_argument("--scanners", default="", help="what a person has allowed of scanners (YAML)")
     line.add_argument("--out", type=Path, required=True, help="the image to write (.nii.gz); empty when held")
     line.add_argument(
         "--sidecar", type=Path, required=True, help="its sidecar to write (JSON); empty when held"
@@ -35,13 +37,15 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> int:
     """Run the step: exit code 0, also when the image is held."""
     args = parser().parse_args(argv)
-    plan, rules = tables.read_json(args.plan), policy.load(args.policy)
+    plan, rules = tables.read_json(args.plan), policy.load(args.policy, args.level)
     listed = args.files.read_text(encoding="utf-8", errors="surrogateescape")
     files = [args.input / name for name in listed.split("\n") if name]
     try:
         with proof.beside(files, plan) as prove:
             conversion = convert_series(files, plan, rules.keywords, args.engine)
             description = sidecar.describe(conversion, plan, rules, complete=not args.unchecked)
+            allowed = _allowed(args.scanners, plan.get("profile"))
+            description |= sidecar.private(files, conversion, allowed)
             nifti.write(args.out, conversion.voxels, conversion.header(), level=1)
             gradients = ("", "")
             if conversion.b_values is not None:
@@ -61,6 +65,11 @@ def main(argv: list[str] | None = None) -> int:
             beside.write_text(text, encoding="ascii")
     tables.write_json(args.proof, verdict)
     return 0
+
+
+def _allowed(registry: str, place: int | None) -> tuple[scanners.Private, ...]:
+    """Return the private elements that the profile at some place of the registry allows."""
+    return scanners.read(registry).profiles[place].private if registry and place is not None else ()
 
 
 if __name__ == "__main__":

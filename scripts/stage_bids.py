@@ -6,9 +6,14 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from efface.bids import OUTCOME, Outcome, outcome, stage
+from efface import scanners
+from efface.bids import OUTCOME, Outcome, Table, outcome, participants, stage
+from efface.deidentification import codes, sidecar_fields
 from efface.errors import guarded, leave
 from efface.files import sha256
+from efface.policy import load
+from efface.schema import defaults
+from efface.settings import CONFIG_SCHEMA
 from efface.tables import read_json, read_tsv, write_tsv
 
 
@@ -16,10 +21,10 @@ def parser() -> argparse.ArgumentParser:
     """Return the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--work", type=Path, required=True, help="folder with plan, proof, check and defaced")
-    parser.add_argument(
-        "--dataset", type=json.loads, required=True, help="the dataset's description, in JSON"
-    )
-    parser.add_argument("--participants-columns", nargs="*", default=[], help="columns of participants.tsv")
+    parser.add_argument("--study", type=json.loads, required=True, help="the configuration, in JSON")
+    parser.add_argument("--policy", type=Path, required=True, help="sidecar policy, YAML")
+    parser.add_argument("--scanners", default="", help="registry of scanners, YAML")
+    parser.add_argument("--tables", type=Path, nargs="*", default=[], help="clinical tables, NAME.tsv each")
     parser.add_argument("--bids", type=Path, required=True, help="folder of the dataset")
     parser.add_argument("--outcome", type=Path, required=True, help="table of what became of every series")
     parser.add_argument(
@@ -31,6 +36,10 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> None:
     """Write the dataset and the outcome."""
     args = parser().parse_args(argv)
+    config = defaults(args.study, CONFIG_SCHEMA)
+    policy = load(args.policy, config["level"])
+    profiles = scanners.read(args.scanners).profiles if args.scanners else ()
+    private_keys = {rule.key.name for profile in profiles for rule in profile.private}
     outcomes, images = [], []
     for row in read_tsv(args.work / "plan" / "images.tsv"):
         name = row["image"]
@@ -39,18 +48,25 @@ def main(argv: list[str] | None = None) -> None:
         outcomes.append(outcome(row, proof, check))
         if outcomes[-1].decision == "release":
             volume = args.work / "defaced" / f"{name}.nii.gz"
-            sidecar = args.work / "nifti" / f"{name}.json"
             record = read_json(args.work / "plan" / "images" / f"{name}.json")
             beside = [args.work / "nifti" / f"{name}.{kind}" for kind in ("bval", "bvec")]
             gradients = [path for path in beside if path.stat().st_size]
+            sidecar = read_json(args.work / "nifti" / f"{name}.json")
+            private = bool(private_keys & set(sidecar))
+            holds = codes(
+                policy, config, faces=True, ocr=bool(check.get("text", {}).get("searched")), private=private
+            )
+            sidecar |= sidecar_fields(holds)
             images.append(record | {"volume": volume, "sidecar": sidecar, "gradients": gradients})
     # Files that no header could be read of may belong to any series: they are held as a group, by reason.
     skipped = (row["reason"] for row in read_tsv(args.work / "index" / "skipped.tsv") if row["held"])
     for reason, files in sorted(collections.Counter(skipped).items()):
         outcomes.append(Outcome("", "", str(files), "", "held", f"{reason} (see work/index/skipped.tsv)"))
 
-    participants = read_tsv(args.work / "plan" / "participants.tsv")
-    stage(args.bids, images, participants, args.participants_columns, args.dataset)
+    tables = {path.stem: Table(read_tsv(path), read_json(path.with_suffix(".json"))) for path in args.tables}
+    people = read_tsv(args.work / "plan" / "participants.tsv")
+    people = participants(people, config["participants"], tables.pop("participants", None))
+    stage(args.bids, images, people, tables, config)
     files = sorted(path for path in args.bids.rglob("*") if path.is_file())
     rows = [{"path": path.relative_to(args.bids).as_posix(), "sha256": sha256(path)} for path in files]
     write_tsv(args.manifest, rows, ("path", "sha256"))

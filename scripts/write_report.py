@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from efface import evidence, report
+from efface import evidence, report, scanners
 from efface.errors import guarded, leave
 from efface.files import replacing
 from efface.tables import read_json, read_tsv
@@ -18,6 +18,12 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--proofs", type=Path, required=True, help="folder of the conversion's proofs")
     parser.add_argument("--bids", type=Path, required=True, help="the staged dataset")
     parser.add_argument("--release", type=Path, required=True, help="folder of the published dataset")
+    parser.add_argument("--queue", type=Path, help="table of what a person should look at")
+    parser.add_argument(
+        "--k-anonymity", type=Path, help="table of how many people share what is told of them"
+    )
+    parser.add_argument("--scanners", default="", help="registry of scanners, YAML")
+    parser.add_argument("--plan", type=Path, help="folder of the plan's records, IMAGE.json each")
     parser.add_argument("--out", type=Path, required=True, help="the private page")
     parser.add_argument("--public", type=Path, required=True, help="the page that may be published")
     return parser
@@ -31,13 +37,27 @@ def main(argv: list[str] | None = None) -> None:
     passed = report.verdict(outcome, findings)[0] == "released"
     shown = evidence.images(outcome, args.checks, args.proofs, args.bids, passed)
     description = read_json(args.bids / "dataset_description.json")
+    queue, cells = (read_tsv(path) if path else [] for path in (args.queue, args.k_anonymity))
+    profiles = _profiles(args.scanners, args.plan, outcome)
+    private = report.private_page(outcome, findings, shown, str(args.release), queue, cells, profiles)
     pages = {
-        args.out: report.private_page(outcome, findings, shown, str(args.release)),
+        args.out: private,
         args.public: report.public_page(outcome, findings, shown, description),
     }
     for path, page in pages.items():
         with replacing(path) as beside:
             beside.write_text(page, encoding="utf-8")
+
+
+def _profiles(registry: str, plan: Path | None, outcome: list[dict[str, str]]) -> dict[str, str]:
+    """Return by image who has looked at its scanner, and since when."""
+    profiles = scanners.read(registry).profiles if registry else []
+    seen = {}
+    for name in (row["image"] for row in outcome if row["image"] and plan):
+        place = read_json(plan / f"{name}.json")["profile"]
+        profile = None if place is None else profiles[place]
+        seen[name] = f"{profile.owner or 'nobody named'} {profile.since}".strip() if profile else "nobody"
+    return seen
 
 
 if __name__ == "__main__":

@@ -5,42 +5,27 @@ from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
-from efface import __version__
 from efface.dates import OLDEST_AGE
+from efface.description import describe
+from efface.errors import UsageError
 from efface.files import private_folder
-from efface.tables import read_json, write_json, write_tsv
+from efface.tables import write_json, write_tsv
 
-BIDS_VERSION = "1.10.1"
 OUTCOME = ("series", "modality", "files", "image", "decision", "reason")
 
-# CT and SWI have no place in BIDS yet; MANIFEST.tsv is efface's own. The patterns are the validator's.
-_IGNORED = ("MANIFEST.tsv", "**/ct", "*_ct.*", "**/swi", "*_swi.*", "*_GRE.*", "*_minIP.*")
+_SEX = {"Description": "Sex as recorded", "Levels": {"F": "female", "M": "male", "O": "other"}}
+_DAY = "Day of the session, not the true one: shifted for each person"
+_STRETCHED = (
+    "Day of the session, not the true one: shifted, and intervals changed by a factor, for each person"
+)
 
-_README = """# {name}
 
-Head scans in BIDS, de-identified with efface {version}.
+@dataclass
+class Table:
+    """Rows of a table of the dataset, and what its JSON file says of the columns besides participant_id."""
 
-- Volumes were converted from DICOM and compared with it, frame by frame and value by value.
-- Faces were removed with a mask that was registered to each scan; voxels outside the mask are as scanned.
-- Sidecars hold an allow-list of acquisition parameters. Dates, times of day, identifiers, institutions,
-  serial numbers and free text were left behind. Sessions are numbered in the order of their studies.
-- Subject labels are keyed pseudonyms. Ages are in whole years; {oldest} stands for {oldest} and older.
-
-De-identification lowers the risk that somebody is recognised; it cannot exclude it. Do not try to identify
-anybody in this dataset, and do not link it with other data for that purpose.
-"""
-
-_CHANGES = """1.0.0
-  - First release.
-"""
-
-_COLUMNS = {
-    "age": {
-        "Description": f"Age at the first session; {OLDEST_AGE} stands for {OLDEST_AGE} and older",
-        "Units": "year",
-    },
-    "sex": {"Description": "Sex as recorded", "Levels": {"F": "female", "M": "male", "O": "other"}},
-}
+    rows: list[dict]
+    columns: dict[str, dict]
 
 
 @dataclass
@@ -71,9 +56,53 @@ def outcome(row: dict[str, str], proof: dict | None, check: dict | None) -> Outc
     return Outcome(row["series"], row["modality"], row["files"], row["image"], decision, reason)
 
 
-def stage(
-    bids: Path, images: list[dict], participants: list[dict], columns: list[str], dataset: dict
-) -> None:
+def participants(people: list[dict], chosen: dict, imported: Table | None) -> Table:
+    """Return participants.tsv: what is released of the headers, and the columns of a clinical table.
+
+    Parameters
+    ----------
+    people : list of dict
+        Rows of the plan with participant_id, age, sex, weight and size.
+    chosen : dict
+        The configuration's `participants`.
+
+    Raises
+    ------
+    UsageError
+        When a column of the clinical table is released from the headers too.
+    """
+    columns = _columns(chosen)
+    twice = sorted(set(columns) & set(imported.columns if imported else ()))
+    if twice:
+        raise UsageError(
+            f"participants.table, column {twice[0]}",
+            expected="a column that the headers do not give",
+            found="both",
+            todo=f"set participants.{twice[0]} to false or rename the column",
+        )
+    beside = {row["participant_id"]: row for row in imported.rows} if imported else {}
+    columns |= imported.columns if imported else {}
+    rows = []
+    for person in people:
+        row = person | beside.get(person["participant_id"], {})
+        rows.append({name: row.get(name) or "n/a" for name in ("participant_id", *columns)})
+    return Table(rows, columns)
+
+
+def _columns(chosen: dict) -> dict[str, dict]:
+    width = chosen["age_bin"]
+    binned = f", as the youngest year of a bin of {width} years" * (width > 1)
+    age = f"Age at the first session{binned}; {OLDEST_AGE} stands for {OLDEST_AGE} and older"
+    known = {
+        "age": {"Description": age, "Units": "year"},
+        "sex": _SEX,
+        "weight": {"Description": f"Weight, rounded to {chosen['weight']} kg", "Units": "kg"},
+        "size": {"Description": f"Height, rounded to {chosen['size']} cm", "Units": "cm"},
+    }
+    return {name: described for name, described in known.items() if chosen[name]}
+
+
+def stage(bids: Path, images: list[dict], people: Table, phenotype: dict[str, Table], config: dict) -> None:
     """Write the dataset.
 
     Parameters
@@ -81,71 +110,78 @@ def stage(
     bids : Path
         The folder; it is replaced as a whole, so that nothing stale stays.
     images : list of dict
-        Records of the plan with the paths of `volume`, `sidecar` and `gradients` (.bval and .bvec, or none).
-    participants : list of dict
-        Rows with participant_id, age and sex.
-    columns : list of str
-        Which of age and sex to give.
-    dataset : dict
-        The configuration's `dataset`.
+        Records of the plan with the path of `volume`, the `sidecar` (a dict) and the paths of `gradients`
+        (.bval and .bvec, or none).
+    people : Table
+        From `participants`; only those with an image are written.
+    phenotype : dict of str to Table
+        By name; rows of people without an image are left out too.
+    config : dict
+        The configuration.
     """
     beside = bids.with_name(f".{bids.name}.part")
     shutil.rmtree(beside, ignore_errors=True)
-    _write(private_folder(beside), images, participants, columns, dataset)
+    private_folder(beside)
+    _write_images(beside, images)
+    _write_sessions(beside, images, config["dates"]["mode"])
+    shown = {f"sub-{image['subject']}" for image in images}
+    _write_table(beside / "participants.tsv", people, shown)
+    for name, table in phenotype.items():
+        _write_table(beside / "phenotype" / f"{name}.tsv", table, shown)
+    describe(beside, config)
     shutil.rmtree(bids, ignore_errors=True)
     beside.rename(bids)
 
 
-def _write(
-    bids: Path, images: list[dict], participants: list[dict], columns: list[str], dataset: dict
-) -> None:
+def _write_images(bids: Path, images: list[dict]) -> None:
     for image in images:
         folder = bids / f"sub-{image['subject']}" / f"ses-{image['session']}" / image["datatype"]
         private_folder(folder)
         shutil.copyfile(image["volume"], folder / f"{image['image']}.nii.gz")
-        write_json(folder / f"{image['image']}.json", read_json(image["sidecar"]))
+        write_json(folder / f"{image['image']}.json", image["sidecar"])
         for gradients in image["gradients"]:
             shutil.copyfile(gradients, folder / f"{image['image']}{gradients.suffix}")
-    _write_tables(bids, images, participants, columns)
-    _write_description(bids, dataset)
 
 
-def _write_tables(bids: Path, images: list[dict], participants: list[dict], columns: list[str]) -> None:
-    scans = defaultdict(lambda: defaultdict(list))
+def _write_sessions(bids: Path, images: list[dict], mode: str) -> None:
+    """Write scans.tsv and sessions.tsv; BIDS marks shifted days by years before 1925 ("Scans file")."""
+    of_subject = defaultdict(lambda: defaultdict(list))
     for image in images:
-        scans[image["subject"]][image["session"]].append(f"{image['datatype']}/{image['image']}.nii.gz")
-    for subject, sessions in scans.items():
-        rows = [{"session_id": f"ses-{session}"} for session in sorted(sessions, key=int)]
-        write_tsv(bids / f"sub-{subject}" / f"sub-{subject}_sessions.tsv", rows, ["session_id"])
-        for session, names in sessions.items():
-            path = bids / f"sub-{subject}" / f"ses-{session}" / f"sub-{subject}_ses-{session}_scans.tsv"
-            write_tsv(path, [{"filename": name} for name in sorted(names)], ["filename"])
-    shown = ["participant_id", *(column for column in _COLUMNS if column in columns)]
-    rows = [
-        {column: row[column] or "n/a" for column in shown}
-        for row in participants
-        if row["participant_id"].removeprefix("sub-") in scans
-    ]
-    write_tsv(bids / "participants.tsv", rows, shown)
-    write_json(bids / "participants.json", {column: _COLUMNS[column] for column in shown[1:]})
+        of_subject[image["subject"]][image["session"]].append(image)
+    dated = ["acq_time"] * any(image["day"] for image in images)
+    described = {
+        "acq_time": {"Description": _STRETCHED if mode == "proportional" else _DAY},
+        "period": {"Description": "Span of years that the session lies in"},
+    }
+    period = ["period"] * any(image["period"] for image in images)
+    for subject, sessions in of_subject.items():
+        folder, rows = bids / f"sub-{subject}", []
+        for label, scans in sorted(sessions.items(), key=lambda item: (len(item[0]), item[0])):
+            # Several studies of one day are one session: they share the day.
+            row = {"session_id": f"ses-{label}", "period": scans[0]["period"] or "n/a"}
+            rows.append(row | {"acq_time": _time(scans[0]["day"])})
+            path = folder / f"ses-{label}" / f"sub-{subject}_ses-{label}_scans.tsv"
+            names = [
+                {"filename": f"{one['datatype']}/{one['image']}.nii.gz", "acq_time": _time(one["day"])}
+                for one in sorted(scans, key=lambda one: (one["datatype"], one["image"]))
+            ]
+            _write_columns(path, names, ["filename", *dated], described)
+        _write_columns(
+            folder / f"sub-{subject}_sessions.tsv", rows, ["session_id", *dated, *period], described
+        )
 
 
-def _write_description(bids: Path, dataset: dict) -> None:
-    description = {
-        "Name": dataset["name"],
-        "BIDSVersion": BIDS_VERSION,
-        "DatasetType": "raw",
-        "License": dataset["license"],
-        "Authors": dataset["authors"],
-        "Acknowledgements": dataset["acknowledgements"],
-        "EthicsApprovals": [dataset["ethics"]] if dataset["ethics"] else [],
-        "GeneratedBy": [{"Name": "efface", "Version": __version__}],
-    }
-    write_json(bids / "dataset_description.json", {key: value for key, value in description.items() if value})
-    texts = {
-        "README.md": _README.format(name=dataset["name"], version=__version__, oldest=OLDEST_AGE),
-        "CHANGES": _CHANGES,
-        ".bidsignore": "".join(f"{pattern}\n" for pattern in _IGNORED),
-    }
-    for name, text in texts.items():
-        (bids / name).write_text(text, encoding="utf-8")
+def _time(day: str) -> str:
+    return f"{day}T00:00:00" if day else "n/a"
+
+
+def _write_columns(path: Path, rows: list[dict], columns: list[str], described: dict) -> None:
+    write_tsv(path, [{column: row[column] for column in columns} for row in rows], columns)
+    if shown := {column: described[column] for column in columns if column in described}:
+        write_json(path.with_suffix(".json"), shown)
+
+
+def _write_table(path: Path, table: Table, shown: set[str]) -> None:
+    rows = [row for row in table.rows if row["participant_id"] in shown]
+    write_tsv(path, rows, ["participant_id", *table.columns])
+    write_json(path.with_suffix(".json"), table.columns)

@@ -1,6 +1,7 @@
-"""The command line: efface run, convert, deface and audit."""
+"""The command line: efface run, convert, deface, audit and policy."""
 
 import argparse
+import csv
 import json
 import os
 import sys
@@ -72,6 +73,19 @@ def parser() -> argparse.ArgumentParser:
     )
     audit.add_argument("--json", action="store_true", help="print findings in JSON")
     audit.set_defaults(command=_audit)
+
+    policy = commands.add_parser(
+        "policy", help="what sidecars may say: two policies, or one and the standard"
+    )
+    of_policy = policy.add_subparsers(required=True, metavar="WHAT")
+    diff = of_policy.add_parser("diff", help="list what two policies keep or modify differently")
+    for name in ("a", "b"):
+        diff.add_argument(name, type=Path, metavar=name.upper(), help="policy file, or minimal or research")
+    diff.set_defaults(command=_policy_diff)
+    compare = of_policy.add_parser("compare", help="compare a policy with DICOM PS3.15 Table E.1-1")
+    compare.add_argument("a", type=Path, metavar="A", help="policy file, or minimal or research")
+    compare.add_argument("--tsv", action="store_true", help="print every row of the table, as TSV")
+    compare.set_defaults(command=_policy_compare)
     return parser
 
 
@@ -103,9 +117,10 @@ def _convert(args: argparse.Namespace) -> int:
     out = private_folder(args.out)
     index, plan, key = out / "index", out / "plan", out / "key"
     rules, crosswalk = WORKFLOW / "modalities.yaml", out / "crosswalk.tsv"
+    study = json.dumps({"task": args.task, "participants": {"age_conflict": "birth_date"}})
     index_series.main([f"--input={args.input}", f"--key={key}", f"--out={index}"])
-    planning = [f"--index={index}", f"--key={key}", f"--modalities={rules}", f"--task={args.task}"]
-    planning += ["--unnamed"]
+    planning = [f"--index={index}", f"--key={key}", f"--modalities={rules}", f"--study={study}"]
+    planning += [f"--vocabulary={WORKFLOW / 'vocabulary.yaml'}", "--unnamed"]
     plan_images.main([*planning, f"--out={plan}", f"--crosswalk={crosswalk}"])
     rows = []
     for row in read_tsv(plan / "images.tsv"):
@@ -179,6 +194,47 @@ def _audit(args: argparse.Namespace) -> int:
             print(f"{one['severity']}: {place}: {one['what']} ({one['check']}); {one['advice']}")
         print(f"{len(findings)} findings")
     return REFUSED if findings else 0
+
+
+def _policy(named: Path):
+    from efface.policy import load
+
+    path = named if named.suffix else WORKFLOW / "policies" / f"{named}.yaml"
+    if not path.is_file():
+        raise UsageError("the policy", expected="a file, or minimal or research", found="none of that name")
+    return load(path)
+
+
+def _policy_diff(args: argparse.Namespace) -> int:
+    from efface.profile import DIFFERENCES, diff
+
+    _print_rows(diff(_policy(args.a), _policy(args.b)), DIFFERENCES)
+    return 0
+
+
+def _policy_compare(args: argparse.Namespace) -> int:
+    from efface.profile import COMPARISON, against_standard, counts
+
+    rows = against_standard(_policy(args.a))
+    if args.tsv:
+        writer = csv.DictWriter(sys.stdout, COMPARISON, delimiter="\t", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        return 0
+    kept = [row for row in rows if row["ours"] != "removed"]
+    _print_rows(kept, COMPARISON)
+    said = ", ".join(f"{number} {relation}" for relation, number in counts(rows).items())
+    print(f"{len(rows)} attributes of Table E.1-1: {said}; {len(rows) - len(kept)} removed")
+    return 0
+
+
+def _print_rows(rows: list[dict[str, str]], columns: tuple[str, ...]) -> None:
+    from rich.table import Table
+
+    table = Table(*columns)
+    for row in rows:
+        table.add_row(*(row[column] for column in columns))
+    _console().print(table)
 
 
 def main(argv: list[str] | None = None) -> int:

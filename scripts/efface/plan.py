@@ -1,22 +1,23 @@
 """The plan: which series become which images under which names, and why the others do not."""
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from efface import dates, naming
+from efface import naming
 from efface.classify import Attributes, Kind, Modalities, beside
 from efface.errors import UsageError
-from efface.identity import normalised, pseudonym
 from efface.leader import leaders
 from efface.parts import Traits
+from efface.people import Doubt, Person, Session, doubts, first, people, person_of, sessions
 from efface.schema import check
 from efface.siblings import Member, relate
 from efface.tables import read_tsv
 
 # What a person may accept with `keep`: faults that the conversion can name, mend visibly and prove.
+_LEVEL_OF_EXAMINATION = 4  # below, a name does not tell either whether contrast was given
 ACCEPTABLE = ("missing_slices",)
-_ONE_PERSON = ("PatientID", "PatientName", "PatientBirthDate", "PatientSex")
 
 
 @dataclass
@@ -30,16 +31,6 @@ class Planned:
     reason: str
     image: str = ""
     record: dict = field(default_factory=dict)
-
-
-@dataclass
-class Person:
-    """A subject: label, the ID it stands for, and what participants.tsv may say."""
-
-    label: str
-    source_id: str
-    age: int | None
-    sex: str
 
 
 def read_overrides(path: Path | str, schema: Path | str, known: set[str]) -> dict[str, dict[str, str]]:
@@ -76,8 +67,9 @@ def plan(
     overrides: dict[str, dict[str, str]],
     key: bytes,
     config: dict,
-) -> tuple[list[Planned], list[Person]]:
-    """Return a row for every part of every series and the people that the images show.
+    label_of: Mapping[str, str],
+) -> tuple[list[Planned], list[Person], list[Doubt]]:
+    """Return a row for every part of every series, the people that the images show, and doubts about people.
 
     Parameters
     ----------
@@ -92,21 +84,29 @@ def plan(
     key : bytes
         The study's secret.
     config : dict
-        The checked configuration: `task` and `metadata` are used. With `unnamed` true what would be held is
-        converted too, under the key of its series: for a conversion that is not to be released.
+        The configuration with its defaults. With `unnamed` true what would be held is converted too, under
+        the key of its series: for a conversion that is not to be released.
+    label_of : mapping of str to str
+        The label of every person in the index, by `people.person_of`.
     """
-    doubts = _doubts_about_identity(index)
-    session_of = _sessions(index)
+    session_of, faults = sessions(index, label_of, key, config["dates"])
+    doubted = doubts(index, config["participants"]["age_conflict"])
+    doubted += [
+        Doubt(series, "StudyDate", (), fault)
+        for series, attributes in index.items()
+        if (fault := faults.get(person_of(attributes)))
+    ]
+    doubts_of = defaultdict(list)
+    for doubt in doubted:
+        doubts_of[doubt.series].append(doubt)
     kinds = _kinds(index, modalities)
     rows, members = [], []
     for series, attributes in sorted(index.items()):
         override = overrides.get(series) or overrides.get(series.split(".")[0], {})
-        kind = _decide(kinds[series], doubts.get(series, ""), override)
-        rows.append(
-            Planned(series, _first(attributes, "Modality"), files[series], kind.decision, kind.reason)
-        )
+        kind = _decide(kinds[series], doubts_of[series], override)
+        rows.append(Planned(series, first(attributes, "Modality"), files[series], kind.decision, kind.reason))
         if kind.decision == "convert":
-            rows[-1].record = _record(series, attributes, kind, override, session_of, key, config)
+            rows[-1].record = _record(series, attributes, kind, override, label_of, session_of, config)
             rows[-1].record["part"] = parts.get(series)
         if rows[-1].record and "name" not in override:
             members.append(Member(series, rows[-1].record, attributes))
@@ -120,9 +120,9 @@ def plan(
             entities = {"acq": row.series.replace(".", "")}
             kind = Kind("convert", f"not named: {row.reason}", "", row.modality or "unknown", entities)
             row.decision, row.reason = kind.decision, kind.reason
-            row.record = _record(row.series, attributes, kind, {}, session_of, key, config)
+            row.record = _record(row.series, attributes, kind, {}, label_of, session_of, config)
             row.record["part"] = parts.get(row.series)
-    _name(rows, index)
+    _name(rows, index, in_order=config["dates"]["mode"] != "order")
     for row in rows:
         if row.record.get("datatype") == "func" and not row.record["entities"].get("task"):
             row.decision, row.image = "held", ""
@@ -134,7 +134,8 @@ def plan(
         row.record["leader"] = leader_of.get(row.image)
         row.record["twin"] = named.get(row.record["twin"])
     shown = [row for row in rows if row.decision == "convert"]
-    return _together(rows, files), _people([index[row.series] for row in shown], key)
+    found = people([index[row.series] for row in shown], label_of, config["participants"])
+    return _together(rows, files), found, doubted
 
 
 def _together(rows: list[Planned], files: dict[str, int]) -> list[Planned]:
@@ -151,16 +152,12 @@ def _together(rows: list[Planned], files: dict[str, int]) -> list[Planned]:
     return kept
 
 
-def _first(attributes: Attributes, keyword: str) -> str:
-    return next((value for value in attributes.get(keyword, ()) if value), "")
-
-
 def _kinds(index: dict[str, Attributes], modalities: Modalities) -> dict[str, Kind]:
     """Return what each part is, by itself and then in the light of the others of its study."""
     alone = {series: modalities.classify(attributes) for series, attributes in index.items()}
     studies = defaultdict(list)
     for series, attributes in sorted(index.items()):
-        studies[_first(attributes, "StudyInstanceUID")].append(series)
+        studies[first(attributes, "StudyInstanceUID")].append(series)
     return {
         series: beside(
             alone[series], index[series], [(alone[one], index[one]) for one in study if one != series]
@@ -170,54 +167,18 @@ def _kinds(index: dict[str, Attributes], modalities: Modalities) -> dict[str, Ki
     }
 
 
-def _decide(kind: Kind, doubt: str, override: dict[str, str]) -> Kind:
+def _decide(kind: Kind, doubted: list[Doubt], override: dict[str, str]) -> Kind:
     if override.get("decision") == "drop":
         return Kind("dropped", f"dropped by a person: {override['reason']}")
     if kind.decision == "dropped":
         return kind  # no override releases a report or a secondary capture
-    if doubt:
-        return Kind("held", doubt)
+    kept = override.get("decision") == "keep"
+    if stands := [doubt.reason for doubt in doubted if not (kept and doubt.acceptable)]:
+        return Kind("held", stands[0])
     if "name" in override:
         name = naming.parse(override["name"])
         return Kind("convert", "named by a person", name.datatype, name.suffix)
     return kind
-
-
-def _doubts_about_identity(index: dict[str, Attributes]) -> dict[str, str]:
-    """Return why the person in a series is in doubt (K15), by series key: never mix two people up."""
-    doubts = {}
-    by_study, by_person = defaultdict(set), defaultdict(set)
-    for attributes in index.values():
-        by_study[_first(attributes, "StudyInstanceUID")].update(
-            map(normalised, attributes.get("PatientID", ()))
-        )
-        births = filter(None, attributes.get("PatientBirthDate", ()))
-        by_person[normalised(_first(attributes, "PatientID"))].update(births)
-    for series, attributes in index.items():
-        differing = [name for name in _ONE_PERSON if len(set(map(normalised, attributes.get(name, ())))) > 1]
-        if not _first(attributes, "SeriesInstanceUID"):
-            doubts[series] = "SeriesInstanceUID is missing: which files belong together is unknown"
-        elif not normalised(_first(attributes, "PatientID")):
-            doubts[series] = "PatientID is missing: whose scan it is is unknown"
-        elif differing:
-            doubts[series] = f"{' and '.join(differing)} differ within the series (K15)"
-        elif len(by_study[_first(attributes, "StudyInstanceUID")]) > 1:
-            doubts[series] = "PatientID differs within the study (K15)"
-        elif len(by_person[normalised(_first(attributes, "PatientID"))]) > 1:
-            doubts[series] = "one PatientID with several PatientBirthDates (K15)"
-    return doubts
-
-
-def _sessions(index: dict[str, Attributes]) -> dict[tuple[str, str], str]:
-    studies = defaultdict(dict)
-    for attributes in index.values():
-        when = _first(attributes, "StudyDate") + _first(attributes, "StudyTime")
-        studies[normalised(_first(attributes, "PatientID"))][_first(attributes, "StudyInstanceUID")] = when
-    return {
-        (person, study): label
-        for person, when_by_study in studies.items()
-        for study, label in dates.sessions(when_by_study).items()
-    }
 
 
 def _record(
@@ -225,42 +186,46 @@ def _record(
     attributes: Attributes,
     kind: Kind,
     override: dict,
-    session_of: dict,
-    key: bytes,
+    label_of: Mapping[str, str],
+    session_of: dict[tuple[str, str], Session],
     config: dict,
 ) -> dict:
-    person = normalised(_first(attributes, "PatientID"))
+    person = person_of(attributes)
     entities = naming.parse(override["name"]).entities if "name" in override else dict(kind.entities)
+    if config["level"] < _LEVEL_OF_EXAMINATION:
+        entities.pop("ce", None)
     if kind.datatype == "func" and config["task"]:
         entities = {"task": config["task"]} | entities
     metadata = dict(config["metadata"].get(kind.suffix, {}))
     if "task" in entities:
         metadata["TaskName"] = entities["task"]
-    subject = pseudonym(key, "subject", person)
-    session = session_of[person, _first(attributes, "StudyInstanceUID")]
+    subject = label_of[person]
+    session = session_of[person, first(attributes, "StudyInstanceUID")]
     return {
         "image": "",
         "leader": None,
         "twin": None,
         "series": series,
         "subject": subject,
-        "session": session,
+        "session": session.label,
+        "day": session.day,
+        "period": session.period,
         "datatype": kind.datatype,
         "suffix": kind.suffix,
-        "entities": {"sub": subject, "ses": session} | entities,
+        "entities": {"sub": subject, "ses": session.label} | entities,
         "accept": list(ACCEPTABLE) if override.get("decision") == "keep" else [],
         "metadata": metadata,
     }
 
 
-def _name(rows: list[Planned], index: dict[str, Attributes]) -> None:
-    """Give every image its name; of several alike the first in time keeps it, the others get a run."""
+def _name(rows: list[Planned], index: dict[str, Attributes], in_order: bool) -> None:
+    """Give every image its name; several alike get a run, in the order of time or of their keyed names."""
     same = defaultdict(list)
     for row in rows:
         if row.record:
             same[naming.stem(row.record["entities"], row.record["suffix"])].append(row)
     for group in same.values():
-        group.sort(key=lambda row: (_when(index[row.series]), row.series))
+        group.sort(key=lambda row: (_when(index[row.series]) if in_order else "", row.series))
         for run, row in enumerate(group, start=1):
             entities = row.record["entities"] | ({"run": str(run)} if run > 1 else {})
             row.image = row.record["image"] = naming.stem(entities, row.record["suffix"])
@@ -268,25 +233,7 @@ def _name(rows: list[Planned], index: dict[str, Attributes]) -> None:
 
 def _when(attributes: Attributes) -> str:
     return (
-        _first(attributes, "SeriesDate")
-        + _first(attributes, "SeriesTime")
-        + _first(attributes, "AcquisitionTime")
+        first(attributes, "SeriesDate")
+        + first(attributes, "SeriesTime")
+        + first(attributes, "AcquisitionTime")
     )
-
-
-def _people(shown: list[Attributes], key: bytes) -> list[Person]:
-    scans = defaultdict(list)
-    for attributes in shown:
-        scans[normalised(_first(attributes, "PatientID"))].append(attributes)
-    people = []
-    for source_id, all_of_them in scans.items():
-        first = min(all_of_them, key=lambda attributes: _first(attributes, "StudyDate"))
-        age = dates.age(
-            *(_first(first, keyword) for keyword in ("PatientBirthDate", "StudyDate", "PatientAge")),
-        )
-        sex = _first(first, "PatientSex").upper()
-        label = pseudonym(key, "subject", source_id)
-        people.append(Person(label, source_id, age, sex if sex in ("F", "M", "O") else ""))
-    if len({person.label for person in people}) < len(people):
-        raise UsageError("two people would get the same label", todo="set another key")
-    return sorted(people, key=lambda person: person.label)

@@ -21,10 +21,22 @@ def private_page(
     findings: Sequence[Mapping[str, str]],
     shown: Sequence[Image],
     release: str,
+    queue: Sequence[Mapping[str, str]] = (),
+    cells: Sequence[Mapping[str, str]] = (),
+    profiles: Mapping[str, str] | None = None,
 ) -> str:
-    """Return the page for whoever decides: every series, every image before and after, every finding."""
+    """Return the page for whoever decides: every series, every image before and after, every finding.
+
+    Parameters
+    ----------
+    queue, cells : sequence of mapping
+        Rows of the tables of what a person should look at, and of how many people share what is told.
+    profiles : mapping of str to str
+        By image, who has looked at its scanner.
+    """
     in_doubt = {image.name for image in shown if image.face_in_doubt}
     rows = [dict(row) | {"todo": todo(row, row["image"] in in_doubt)} for row in outcome]
+    rows = [row | {"profile": (profiles or {}).get(row["image"], "–")} for row in rows]
     rows.sort(key=lambda row: (_DECISIONS.index(row["decision"]), row["image"], row["series"]))
     return _render(
         "private.html",
@@ -34,6 +46,8 @@ def private_page(
         findings=findings,
         images=shown,
         release=release,
+        queue=Counter(row["kind"] for row in queue),
+        cells=next((row for row in cells if row["kind"] == "all columns"), None),
     )
 
 

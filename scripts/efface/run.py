@@ -19,12 +19,19 @@ from rich.table import Table
 from efface.errors import HELD, REFUSED, EffaceError, UsageError
 from efface.files import private_folder, replacing
 from efface.publish import refuse_foreign
-from efface.settings import REPOSITORY, Settings, settings
+from efface.settings import REPOSITORY, Settings
+from efface.study import checked
 from efface.tables import read_tsv
 
 _STEPS_DONE = re.compile(r"(\d+) of (\d+) steps \(")
 _ROOM = 1 << 20  # bytes: with less a step cannot even write its log
-_PATHS = ("input", "release", "work", "key", "policy", "modalities", "overrides")
+_PATHS = ("key", "modalities", "overrides", "scanners")
+_PATHS_BELOW = {
+    "deface": ("atlas",),
+    "identity": ("second_key",),
+    "participants": ("table", "dictionary"),
+    "phenotype": ("table", "dictionary"),
+}
 _STYLES = {"released": "green", "refused": "red", "held": "yellow", "dropped": "dim"}
 
 
@@ -41,21 +48,23 @@ def study(folder: Path, release: Path, work: Path | None, config: Path | None) -
             raise UsageError("the configuration", expected="a YAML file", found="none at that path") from None
         if not isinstance(chosen, dict):
             raise UsageError("the configuration", expected="keys and values", found=type(chosen).__name__)
-        for key in _PATHS[3:]:
-            by_name = (
-                key == "policy"
-                and "/" not in chosen.get(key, "")
-                and not chosen.get(key, "").endswith(".yaml")
-            )
-            if chosen.get(key) and not by_name:
-                chosen[key] = str((config.parent / chosen[key]).resolve())
-        deface = chosen.get("deface")
-        if isinstance(deface, dict) and isinstance(deface.get("atlas"), str) and deface["atlas"]:
-            deface["atlas"] = str((config.parent / deface["atlas"]).resolve())
+        policy = str(chosen.get("policy") or "")
+        _resolve(chosen, config.parent, *_PATHS, *["policy"] * ("/" in policy or policy.endswith(".yaml")))
+        for part, keys in _PATHS_BELOW.items():
+            parts = chosen.get(part) if isinstance(chosen.get(part), list) else [chosen.get(part)]
+            for one in parts:
+                _resolve(one, config.parent, *keys)
     chosen |= {"input": str(folder.resolve()), "release": str(release.resolve())}
     chosen["work"] = str((work or Path(f"{release}-work")).resolve())
     chosen.setdefault("dataset", {"name": "Head scans"})
-    return settings(chosen)
+    return checked(chosen)
+
+
+def _resolve(part: object, folder: Path, *keys: str) -> None:
+    """Make paths in a part of the configuration relative to a folder; the schema judges what is no path."""
+    for key in keys if isinstance(part, dict) else ():
+        if isinstance(part.get(key), str) and part[key]:
+            part[key] = str((folder / part[key]).resolve())
 
 
 def run(chosen: Settings, cores: str, arguments: list[str], console: Console) -> int:

@@ -1,5 +1,6 @@
 """The checked configuration of a study: defaults filled in, paths that do not lie in one another."""
 
+import json
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,12 @@ from efface.schema import check, defaults
 REPOSITORY = Path(__file__).resolve().parents[2]
 WORKFLOW = REPOSITORY / "workflow"
 CONFIG_SCHEMA = WORKFLOW / "schemas" / "config.schema.yaml"
+_LEVEL_OF_PERIOD = 3
+_FILES = (
+    "table",
+    "dictionary",
+    "second_key",
+)  # a path may hold a name: files are inputs of a step, no params
 OWN_METHODS = ("atlas", "quickshear")
 
 
@@ -25,6 +32,23 @@ class Settings:
     modalities: str
     atlas: str
     config: dict
+
+    def study(self, *names: str) -> str:
+        """Return some keys of the configuration in JSON, as steps read them, without names of files."""
+        chosen = {name: self.config[name] for name in names}
+        without = {
+            name: {key: value for key, value in part.items() if key not in _FILES}
+            if isinstance(part, dict)
+            else part
+            for name, part in chosen.items()
+        }
+        return json.dumps(without, sort_keys=True)
+
+    def tables(self) -> dict[str, tuple[str, str]]:
+        """Return the clinical tables by their names in the release, each with its dictionary."""
+        own = self.config["participants"]
+        named = {"participants": (own["table"], own["dictionary"])} if own["table"] else {}
+        return named | {one["name"]: (one["table"], one["dictionary"]) for one in self.config["phenotype"]}
 
     def methods(self) -> list[str]:
         """Return the methods of defacing as the step reads them: a name, or NAME=PROGRAM ARGUMENTS."""
@@ -51,7 +75,13 @@ def settings(config: dict) -> Settings:
     if "/" not in policy and not policy.endswith(".yaml"):
         policy = str(WORKFLOW / "policies" / f"{policy}.yaml")
     modalities = config["modalities"] or str(WORKFLOW / "modalities.yaml")
-    for what, path in (("policy", policy), ("modalities", modalities), ("overrides", config["overrides"])):
+    files = {"policy": policy, "modalities": modalities, "overrides": config["overrides"]}
+    files |= {"identity.second_key": config["identity"]["second_key"], "scanners": config["scanners"]}
+    files |= {"participants.table": config["participants"]["table"]}
+    files |= {"participants.dictionary": config["participants"]["dictionary"]}
+    for number, one in enumerate(config["phenotype"]):
+        files |= {f"phenotype.{number}.{what}": one[what] for what in ("table", "dictionary")}
+    for what, path in files.items():
         if path and not Path(path).is_file():
             raise UsageError(f"the configuration, {what}", expected="a file", found="none at that path")
     atlas = config["deface"]["atlas"] or str(WORKFLOW / "atlas")
@@ -60,6 +90,22 @@ def settings(config: dict) -> Settings:
     known = [*OWN_METHODS, *config["deface"]["commands"]]
     if set(config["deface"]["methods"]) - set(known):
         raise UsageError("the configuration, deface.methods", expected=f"some of {', '.join(known)}")
+    own, names = config["participants"], [one["name"] for one in config["phenotype"]]
+    if bool(own["table"]) != bool(own["dictionary"]):
+        raise UsageError(
+            "the configuration, participants", expected="a table and its dictionary", found="one"
+        )
+    if len(set(names)) < len(names) or "participants" in names:
+        raise UsageError("the configuration, phenotype", expected="names that differ, none participants")
+    if config["dates"]["mode"] == "order" and config["dates"]["period"]:
+        raise UsageError("the configuration, dates", expected="either mode order or a period", found="both")
+    if config["dates"]["period"] and config["level"] < _LEVEL_OF_PERIOD:
+        raise UsageError(
+            "the configuration, dates.period",
+            expected=f"level {_LEVEL_OF_PERIOD} or more",
+            found=f"level {config['level']}",
+            todo="raise the level or set dates.period to 0",
+        )
     return Settings(
         config["input"], config["release"], config["work"], key, policy, modalities, atlas, config
     )
@@ -78,7 +124,8 @@ def _apart(config: dict, key: str) -> None:
         raise UsageError(
             "the input folder lies in the release folder", expected="folders apart from one another"
         )
-    if Path(key).resolve().is_relative_to(folders["release"]):
-        raise UsageError(
-            "the key lies in the release folder", expected="a private place", todo="set key elsewhere"
-        )
+    for name, secret in (("key", key), ("identity.second_key", config["identity"]["second_key"])):
+        if secret and Path(secret).resolve().is_relative_to(folders["release"]):
+            raise UsageError(
+                "the key lies in the release folder", expected="a private place", todo=f"set {name} elsewhere"
+            )

@@ -1,29 +1,18 @@
 """The sidecar of one image: only what the policy allows, read by full path, in BIDS's units."""
 
+from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import pydicom
 
+from efface import privates
 from efface.convert import Conversion
-from efface.dicom import frame_value, numbers
+from efface.dicom import frame_value, numbers, read
 from efface.errors import Held
 from efface.policy import Key, Policy
+from efface.scanners import Private
 
-# DICOM PS3.16 CID 7050.
-_METHODS = {
-    "113100": "Basic Application Confidentiality Profile",
-    "113101": "Clean Pixel Data Option",
-    "113102": "Clean Recognizable Visual Features Option",
-    "113103": "Clean Graphics Option",
-    "113104": "Clean Structured Content Option",
-    "113105": "Clean Descriptors Option",
-    "113106": "Retain Longitudinal Temporal Information Full Dates Option",
-    "113107": "Retain Longitudinal Temporal Information Modified Dates Option",
-    "113108": "Retain Patient Characteristics Option",
-    "113109": "Retain Device Identity Option",
-    "113110": "Retain UIDs Option",
-    "113111": "Retain Safe Private Option",
-}
 RESAMPLING = "linear, onto an upright and even grid"
 _ECHO_PLANAR = ("func", "dwi", "fmap", "perf")  # datatypes that phase encoding and slice timing matter to
 # What BIDS 1.11 requires of a sidecar, by suffix.
@@ -106,11 +95,6 @@ def describe(
             shown = _published(_one_value(conversion, key), key)
         if shown is not None:
             sidecar[key.name] = shown
-    sidecar["DeidentificationMethod"] = [_METHODS[code] for code in policy.deidentification]
-    sidecar["DeidentificationMethodCodeSequence"] = [
-        {"CodeValue": code, "CodingSchemeDesignator": "DCM", "CodeMeaning": _METHODS[code]}
-        for code in policy.deidentification
-    ]
     sidecar |= plan.get("metadata", {})
     absent = [name for name in _REQUIRED.get(plan.get("suffix"), ()) if name not in sidecar]
     if absent and complete:
@@ -122,9 +106,30 @@ def describe(
     return sidecar
 
 
+def private(files: list[Path], conversion: Conversion, allowed: Sequence[Private]) -> dict[str, object]:
+    """Return what private elements that a scanner's profile allows say, where all frames say the same.
+
+    Parameters
+    ----------
+    files : list of Path
+        In the order of the conversion's headers.
+    allowed : sequence of Private
+        The elements that the profile allows.
+    """
+    wanted = [tag for rule in allowed for tag in privates.wanted(rule)]
+    headers = [read(path, wanted) for path in files] if allowed else []
+    shown = {}
+    for rule in allowed:
+        found = {privates.value(headers[frame.source], rule, frame.number) for frame in conversion.frames}
+        value = _published(found.pop(), rule.key) if len(found) == 1 else None
+        if value is not None:
+            shown[rule.key.name] = value
+    return shown
+
+
 def _computed(conversion: Conversion, plan: dict) -> dict[str, object]:
     """Return what the conversion knows better than one attribute, in BIDS's units."""
-    known: dict[str, object] = {}
+    known: dict[str, object] = dict(plan.get("examination", {}))
     if conversion.engine == "resampled":
         known["Resampling"] = RESAMPLING
     if conversion.starts_s:

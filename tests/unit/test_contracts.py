@@ -24,11 +24,23 @@ READERS = {
     "identity",
     "identifiers",
     "index",
+    "deidentification",
+    "dictionary",
+    "examination",
+    "privates",
+    "profile",
+    "scanners",
+    "schemes",
+    "template",
     "parts",
     "series",
 }
 MAKERS = {
+    "clinical",
+    "description",
+    "people",
     "plan",
+    "queue",
     "leader",
     "siblings",
     "convert",
@@ -47,6 +59,7 @@ JUDGES = {
     "wrap",
     "witness",
     "claims",
+    "burned",
     "gradients",
     "proof",
     "resampled",
@@ -61,7 +74,7 @@ JUDGES = {
     "report",
     "review",
 }
-GLUE = {"cli", "run", "provenance"}
+GLUE = {"cli", "run", "study", "provenance"}
 MAY_IMPORT = {
     "base": BASE,
     "readers": BASE | READERS,
@@ -72,7 +85,7 @@ MAY_IMPORT = {
 LAYERS = {"base": BASE, "readers": READERS, "makers": MAKERS, "judges": JUDGES, "glue": GLUE}
 OUTSIDE = {"snakemake": set(), "argparse": {"cli"}}
 # Where the loop from register over mask to measure is closed: deface asks the judge and obeys.
-ASKS_A_JUDGE = {("deface", "measure"), ("deface", "picture"), ("deface", "witness")}
+ASKS_A_JUDGE = {("deface", judge) for judge in ("burned", "measure", "picture", "witness")}
 
 
 def modules():

@@ -5,38 +5,12 @@ import re
 import pytest
 
 from efface.bids import outcome
-from efface.classify import Modalities
 from efface.errors import UsageError
-from efface.plan import plan, read_overrides
-from efface.settings import WORKFLOW
+from efface.plan import read_overrides
 from efface.tables import write_tsv
+from planning import SCHEMAS, T1W, planned
 
-KEY = bytes(range(32))
-SCHEMAS = WORKFLOW / "schemas"
-CONFIG = {"task": "rest", "metadata": {"bold": {"Instructions": "Lie still"}}}
-T1W = {
-    "Modality": ["MR"],
-    "Manufacturer": ["SIEMENS"],
-    "ImageType": ["ORIGINAL\\PRIMARY\\M"],
-    "ScanningSequence": ["GR\\IR"],
-    "MRAcquisitionType": ["3D"],
-    "EchoTime": ["2.98"],
-    "PatientID": ["7734421"],
-    "PatientName": ["Smithson^Ada"],
-    "PatientBirthDate": ["19771107"],
-    "PatientSex": ["F"],
-    "StudyInstanceUID": ["1.2.3"],
-    "SeriesInstanceUID": ["1.2.3.4"],
-    "StudyDate": ["20190414"],
-    "StudyTime": ["101112"],
-}
 BOLD = T1W | {"ScanningSequence": ["EP"], "EchoTime": ["30"]}
-
-
-def planned(index, overrides=None, config=CONFIG, key=KEY):
-    modalities = Modalities(WORKFLOW / "modalities.yaml", SCHEMAS / "modalities.schema.yaml")
-    rows, people = plan(index, dict.fromkeys(index, 4), modalities, {}, overrides or {}, key, config)
-    return {row.series: row for row in rows}, people
 
 
 def test_every_series_has_a_row_and_a_reason():
@@ -136,7 +110,7 @@ def test_a_t1w_of_unknown_size_does_not_lead(change):
 
 
 def test_a_held_t1w_does_not_lead():
-    doubtful = FINE | {"PatientName": ["A", "B"]}
+    doubtful = FINE | {"PatientSex": ["F", "M"]}
     assert leaders({"a": doubtful, "b": BOLD | GRID}) == {"b": None}
 
 

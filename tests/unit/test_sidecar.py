@@ -41,7 +41,6 @@ def described(folder, plan=None, n_volumes=1, rules=RULES, change=None, **attrib
 
 def test_a_sidecar_has_the_allowed_values_in_bids_units(tmp_path):
     found = described(tmp_path, RepetitionTime="6.50099992752075", ParallelReductionFactorInPlane=2.0)
-    found.pop("DeidentificationMethodCodeSequence")
     assert found == {
         "Modality": "MR",
         "Manufacturer": "Siemens",
@@ -57,19 +56,7 @@ def test_a_sidecar_has_the_allowed_values_in_bids_units(tmp_path):
         "FlipAngle": 9,
         "SliceThickness": 3,
         "ParallelReductionFactorInPlane": 2,
-        "DeidentificationMethod": [
-            "Basic Application Confidentiality Profile",
-            "Clean Recognizable Visual Features Option",
-        ],
     }
-
-
-def test_the_codes_of_de_identification_are_dicoms(tmp_path):
-    codes = described(tmp_path)["DeidentificationMethodCodeSequence"]
-    assert [(code["CodeValue"], code["CodingSchemeDesignator"]) for code in codes] == [
-        ("113100", "DCM"),
-        ("113102", "DCM"),
-    ]
 
 
 def test_nothing_else_of_the_header_comes_through(tmp_path):

@@ -18,7 +18,8 @@ sys.path.insert(0, str(SCRIPTS))
 from efface.errors import EffaceError
 from efface.files import private_folder
 from efface.publish import timeless
-from efface.settings import settings as checked
+from efface.schemes import crosswalk_is_kept
+from efface.study import checked
 from efface.tables import read_json, read_tsv
 
 try:
@@ -35,6 +36,31 @@ os.environ |= {
     "EFFACE_INPUT": str(Path(settings.input).resolve()),
     "PATH": f"{Path(sys.executable).parent}:{os.getenv('PATH', os.defpath)}",
 }
+
+
+ANONYMOUS = settings.config["mode"] == "anonymous"
+TABLES = settings.tables()
+CROSSWALK = f"{settings.work}/key/crosswalk.tsv"
+SECOND_KEY = list(filter(None, [settings.config["identity"]["second_key"]]))
+SCANNERS = list(filter(None, [settings.config["scanners"]]))
+
+
+def passing(path):
+    """Mark an output that leads from a label to a person: in the anonymous mode it goes when it has served."""
+    return temp(path) if ANONYMOUS else path
+
+
+def crosswalk():
+    """Return the crosswalk as an output of the plan: kept, gone when tables were imported, or none."""
+    scheme = settings.config["identity"]["scheme"]
+    if crosswalk_is_kept(settings.config["mode"], scheme):
+        return {"crosswalk": update(CROSSWALK)}
+    return {"crosswalk": temp(CROSSWALK)} if TABLES else {}
+
+
+def crosswalk_path(wildcards, output):
+    """Return where the plan writes the crosswalk, or nothing."""
+    return output.get("crosswalk", "")
 
 
 def step(name):
@@ -94,6 +120,11 @@ def series_files(wildcards):
     return f"{settings.work}/index/files/{series}.txt"
 
 
+def clinical_table(wildcards):
+    """Return a clinical table and its dictionary."""
+    return dict(zip(("table", "dictionary"), TABLES[wildcards.table]))
+
+
 def leader_check(wildcards):
     """Return the check of the image that leads this one through its session, if one does."""
     records = Path(checkpoints.plan_images.get().output.records)
@@ -118,7 +149,11 @@ def deface_options(wildcards):
     methods = [f"--method={text}" for text in settings.methods()]
     ears = ["--keep-ears"] if chosen["ears"] == "keep" else []
     witness = ["--witness"] if chosen["witness"] else []
-    return [*methods, *ears, *witness, f"--fill={chosen['fill']}"]
+    text = settings.config["text"]
+    borders = [f"{side}={share}" for side, share in sorted(text["blank"].items())]
+    blank = ["--blank", *borders] if borders else []
+    search = ["--text"] if text["ocr"] else []
+    return [*methods, *ears, *witness, *blank, *search, f"--fill={chosen['fill']}"]
 
 
 def of_images(pattern):

@@ -13,6 +13,7 @@ rule convert_series:
         plan=f"{WORK}/plan/images/{{image}}.json",
         files=series_files,
         policy=settings.policy,
+        scanners=SCANNERS,
     output:
         image=temp(f"{WORK}/nifti/{{image}}.nii.gz"),
         sidecar=f"{WORK}/nifti/{{image}}.json",
@@ -32,6 +33,7 @@ rule convert_series:
         runtime=60,
     params:
         engine=settings.config["convert"]["engine"],
+        level=settings.config["level"],
     shell:
         "python {input.script:q} --engine {params.engine}"
         ' --plan {input.plan:q} --files {input.files:q} --input "$EFFACE_INPUT" --policy {input.policy:q}'

@@ -22,6 +22,11 @@ checkpoint stage_bids:
         directions=of_images(f"{WORK}/nifti/{{image}}.bvec"),
         checks=of_images(f"{WORK}/check/{{image}}.json"),
         defaced=of_images(f"{WORK}/defaced/{{image}}.nii.gz"),
+        policy=settings.policy,
+        scanners=SCANNERS,
+        tables=[f"{WORK}/tables/{name}.tsv" for name in TABLES],
+        columns=[f"{WORK}/tables/{name}.json" for name in TABLES],
+        readme=str(WORKFLOW / "templates" / "README.md"),
     output:
         description=f"{WORK}/bids/dataset_description.json",
         outcome=f"{WORK}/outcome.tsv",
@@ -36,13 +41,21 @@ checkpoint stage_bids:
     params:
         work=folder_of("outcome"),
         bids=folder_of("description"),
-        dataset=json.dumps(settings.config["dataset"], sort_keys=True),
-        columns=" ".join(
-            name for name, shown in settings.config["participants"].items() if shown
+        study=settings.study(
+            *(
+                "dataset",
+                "mode",
+                "identity",
+                "dates",
+                "level",
+                "participants",
+                "deface",
+            )
         ),
     shell:
         "python {input.script:q}"
-        " --work {params.work:q} --dataset {params.dataset:q} --participants-columns {params.columns}"
+        " --work {params.work:q} --study {params.study:q} --policy {input.policy:q}"
+        " --scanners={input.scanners:q} --tables {input.tables:q}"
         " --bids {params.bids:q} --outcome {output.outcome:q} --manifest {output.manifest:q}"
         " 2> {log:q}"
 
@@ -55,10 +68,14 @@ rule audit_release:
         outcome=rules.stage_bids.output.outcome,
         identifiers=rules.index_series.output.identifiers,
         policy=settings.policy,
+        scanners=SCANNERS,
+        tables=[table for table, _ in TABLES.values()],
+        dictionaries=[dictionary for _, dictionary in TABLES.values()],
         validator=str(WORKFLOW / "schemas" / "bids-validator.json"),
         checks=of_images(f"{WORK}/check/{{image}}.json"),
     output:
-        f"{WORK}/audit/findings.tsv",
+        findings=f"{WORK}/audit/findings.tsv",
+        k_anonymity=f"{WORK}/audit/k_anonymity.tsv",
     log:
         f"{WORK}/logs/audit_release.log",
     conda:
@@ -70,10 +87,15 @@ rule audit_release:
         bids=BIDS,
         checks=f"{WORK}/check",
         plan=f"{WORK}/plan/images",
+        level=settings.config["level"],
+        k_min=settings.config["participants"]["k_min"],
     shell:
         "python {input.script:q}"
-        " --bids {params.bids:q} --plan {params.plan:q} --identifiers {input.identifiers:q} --policy {input.policy:q}"
-        " --checks {params.checks:q} --outcome {input.outcome:q} --findings {output:q} 2> {log:q}"
+        " --bids {params.bids:q} --plan {params.plan:q} --identifiers {input.identifiers:q}"
+        " --policy {input.policy:q} --level {params.level} --scanners={input.scanners:q}"
+        " --tables {input.tables:q} --dictionaries {input.dictionaries:q} --k-min {params.k_min}"
+        " --checks {params.checks:q} --outcome {input.outcome:q}"
+        " --findings {output.findings:q} --k-anonymity {output.k_anonymity:q} 2> {log:q}"
 
 
 rule publish_release:
@@ -82,7 +104,7 @@ rule publish_release:
         **step("publish_release"),
         staged=rules.stage_bids.output.manifest,
         outcome=rules.stage_bids.output.outcome,
-        findings=rules.audit_release.output,
+        findings=rules.audit_release.output.findings,
     output:
         manifest=update(f"{RELEASE}/MANIFEST.tsv"),
     log:
@@ -108,10 +130,13 @@ rule write_report:
         **step("write_report"),
         staged=rules.stage_bids.output.manifest,
         outcome=rules.stage_bids.output.outcome,
-        findings=rules.audit_release.output,
+        findings=rules.audit_release.output.findings,
         proofs=of_images(f"{WORK}/proof/{{image}}.json"),
         checks=of_images(f"{WORK}/check/{{image}}.json"),
         pictures=of_images(f"{WORK}/check/{{image}}.png"),
+        queue=f"{WORK}/review/queue.tsv",
+        k_anonymity=rules.audit_release.output.k_anonymity,
+        scanners=SCANNERS,
         templates=sorted(map(str, WORKFLOW.glob("templates/*.html"))),
     output:
         private=f"{WORK}/report/index.html",
@@ -127,9 +152,11 @@ rule write_report:
         bids=BIDS,
         checks=f"{WORK}/check",
         proofs=f"{WORK}/proof",
+        plan=f"{WORK}/plan/images",
         release=RELEASE,
     shell:
         "python {input.script:q}"
         " --outcome {input.outcome:q} --findings {input.findings:q} --checks {params.checks:q}"
         " --proofs {params.proofs:q} --bids {params.bids:q} --release {params.release:q}"
-        " --out {output.private:q} --public {output.public:q} 2> {log:q}"
+        " --queue {input.queue:q} --k-anonymity {input.k_anonymity:q} --scanners={input.scanners:q}"
+        " --plan {params.plan:q} --out {output.private:q} --public {output.public:q} 2> {log:q}"

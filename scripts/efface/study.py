@@ -1,0 +1,40 @@
+"""A study's configuration, checked with every file that it names before anything runs."""
+
+from pathlib import Path
+
+from efface import dictionary, policy, scanners, schemes
+from efface.errors import UsageError
+from efface.settings import Settings, settings
+
+
+def checked(config: dict) -> Settings:
+    """Return the settings in a configuration.
+
+    Raises
+    ------
+    UsageError
+        When the configuration, its policy, its scanners or a dictionary cannot be, or do not go together.
+    """
+    chosen = settings(config)
+    schemes.refuse(chosen.config["mode"], chosen.config["identity"])
+    kept = {key.name for key in policy.load(Path(chosen.policy)).keys}
+    if chosen.config["scanners"]:
+        profiles = scanners.read(chosen.config["scanners"]).profiles
+        if twice := sorted(kept & {rule.key.name for one in profiles for rule in one.private}):
+            raise UsageError(f"the registry of scanners, key {twice[0]}", expected="a key the policy lacks")
+    for _, path in chosen.tables().values():
+        columns = dictionary.read_dictionary(Path(path))
+        columns.refuse_above(chosen.config["level"])
+        _refuse_days(columns, chosen.config["dates"]["mode"])
+    return chosen
+
+
+def _refuse_days(columns: dictionary.Dictionary, mode: str) -> None:
+    """Refuse true intervals beside dates that promise none."""
+    days = [column for column in columns.columns if column.rule.get("as") == "days"]
+    if days and mode in ("proportional", "order"):
+        raise UsageError(
+            f"dictionary {columns.file}, column {days[0].source}",
+            expected=f"no days beside dates.mode {mode}: they are true intervals",
+            todo="map the column to an age or drop it",
+        )
