@@ -1,10 +1,10 @@
-"""Write DICOM of two invented people, as scanners do, with identifiers planted in every kind of place."""
+"""Write DICOM of two invented people and clinical tables, with identifiers planted in every kind of place."""
 
 import argparse
 import shutil
 from pathlib import Path
 
-from demo_dicom import head, planted, study
+from demo_dicom import clinic, head, planted, study
 from demo_dicom.people import PEOPLE, UID_ROOT
 from efface import tables
 from efface.errors import UsageError, guarded, leave
@@ -18,13 +18,19 @@ dataset:
   authors: [The efface developers]
   license: CC0
 task: rest
+level: 6
+participants:
+  table: clinic/people.csv
+  dictionary: clinic/people.yaml
+phenotype:
+  - {name: attention, table: clinic/attention.csv, dictionary: clinic/attention.yaml}
 """
 
 
 def parser() -> argparse.ArgumentParser:
     """Return the command line of this step."""
     line = argparse.ArgumentParser(prog="make_demo", description=__doc__)
-    line.add_argument("folder", type=Path, help="gets dicom/, planted.json and config.yaml")
+    line.add_argument("folder", type=Path, help="gets dicom/, clinic/, planted.json and config.yaml")
     return line
 
 
@@ -42,6 +48,7 @@ def main(argv: list[str] | None = None) -> int:
     found = [{"value": UID_ROOT, "where": "root of all UIDs"}]
     for person in PEOPLE:
         found += study.write(dicom, person, head.make(atlas, person.face))
+    found += clinic.write(folder / "clinic")
     tables.write_json(mark, planted.unique(found))
     with replacing(folder / "config.yaml") as beside:
         beside.write_text(CONFIG, encoding="utf-8")

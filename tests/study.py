@@ -101,3 +101,15 @@ def tree(folder: Path) -> dict[str, bytes]:
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     }
+
+
+def traces(planted, data):
+    """Return the planted values that stand in some bytes in any common spelling."""
+    folded = data.lower()
+    found = []
+    for one in planted:
+        value = one["value"]
+        forms = {value.encode(code, "ignore") for code in ("utf-8", "latin-1", "utf-16-le", "utf-16-be")}
+        if any(len(form) >= 5 and form.lower() in folded for form in forms):
+            found.append(one["where"])
+    return found

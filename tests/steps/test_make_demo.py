@@ -17,22 +17,9 @@ from pydicom.fileset import FileSet
 
 import make_demo
 import phantom
+from aryanto import ARYANTO
 from demo_dicom import head
 from demo_dicom.people import PEOPLE
-
-# The attributes on which de-identifiers are compared (Aryanto et al. 2015, doi:10.1007/s00330-015-3794-0).
-ARYANTO = """
-StudyDate SeriesDate AcquisitionDate ContentDate OverlayDate CurveDate AcquisitionDateTime StudyTime
-SeriesTime AcquisitionTime ContentTime OverlayTime CurveTime AccessionNumber InstitutionName
-InstitutionAddress ReferringPhysicianName ReferringPhysicianAddress ReferringPhysicianTelephoneNumbers
-ReferringPhysicianIdentificationSequence InstitutionalDepartmentName PhysiciansOfRecord
-PhysiciansOfRecordIdentificationSequence PerformingPhysicianName PerformingPhysicianIdentificationSequence
-NameOfPhysiciansReadingStudy PhysiciansReadingStudyIdentificationSequence OperatorsName PatientName
-PatientID IssuerOfPatientID PatientBirthDate PatientBirthTime PatientSex OtherPatientIDs OtherPatientNames
-PatientBirthName PatientAge PatientAddress PatientMotherBirthName CountryOfResidence RegionOfResidence
-PatientTelephoneNumbers StudyID CurrentPatientLocation PatientInstitutionResidence DateTime Date Time
-PersonName
-""".split()
 
 
 @pytest.fixture(scope="module")

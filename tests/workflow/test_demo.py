@@ -17,46 +17,9 @@ import pytest
 import yaml
 
 from efface.tables import read_tsv
-from study import Workflow, tree
+from study import traces, tree
 
 BIN = Path(sys.executable).parent
-
-
-class Demo:
-    """The demo after a run: folders, the result, and the workflow that ran."""
-
-    def __init__(self, folder):
-        (folder / "workflow").mkdir()
-        self.workflow = Workflow.copied(folder / "workflow")
-        self.dicom, self.release, self.work = folder / "dicom", folder / "release", folder / "work"
-        self.config = folder / "config.yaml"
-        subprocess.run(
-            [sys.executable, self.workflow.folder / "scripts" / "make_demo.py", folder], check=True
-        )
-        self.before = {path: path.stat().st_mtime_ns for path in self.dicom.rglob("*")}
-        self.result = self.run()
-
-    def run(self, *arguments):
-        arguments = ("--work", self.work, "--config", self.config, "--cores", "2", *arguments)
-        return self.workflow.efface("run", self.dicom, self.release, *arguments)
-
-    def plain(self, *arguments):
-        """Run Snakemake itself on the same study."""
-        arguments = (
-            "--cores",
-            "2",
-            "--configfile",
-            self.work / "config.yaml",
-            "--directory",
-            self.work,
-            *arguments,
-        )
-        return self.workflow.snakemake(*arguments)
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory):
-    return Demo(tmp_path_factory.mktemp("demo"))
 
 
 def test_everything_is_released_or_dropped_with_a_row_and_a_reason(demo):
@@ -80,7 +43,7 @@ def test_the_release_is_valid_bids(demo):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_the_manifest_lists_every_file_with_its_digest(demo):
+def test_r39_the_manifest_lists_every_file_with_its_digest(demo):
     rows = read_tsv(demo.release / "MANIFEST.tsv")
     assert {row["path"] for row in rows} == set(tree(demo.release)) - {"MANIFEST.tsv"}
     sums = "".join(f"{row['sha256']}  {row['path']}\n" for row in rows)
@@ -88,19 +51,7 @@ def test_the_manifest_lists_every_file_with_its_digest(demo):
     assert done.returncode == 0
 
 
-def traces(planted, data):
-    """Return the planted values that stand in some bytes in any common spelling."""
-    folded = data.lower()
-    found = []
-    for one in planted:
-        value = one["value"]
-        forms = {value.encode(code, "ignore") for code in ("utf-8", "latin-1", "utf-16-le", "utf-16-be")}
-        if any(len(form) >= 5 and form.lower() in folded for form in forms):
-            found.append(one["where"])
-    return found
-
-
-def test_no_planted_value_is_in_the_release_the_public_report_or_what_was_said(demo):
+def test_r20_r48_r56_no_planted_value_is_in_the_release_the_public_report_or_what_was_said(demo):
     planted = json.loads((demo.release.parent / "planted.json").read_text())
     assert len(planted) >= 81
     places = {str(path): data for path, data in tree(demo.release).items()}
@@ -126,7 +77,7 @@ def test_the_search_for_planted_values_finds_them(demo):
     assert len(traces(planted, source)) > 0.8 * len(planted)
 
 
-def test_private_is_private_and_the_release_is_not(demo):
+def test_r56_private_is_private_and_the_release_is_not(demo):
     for path in [demo.work, *demo.work.rglob("*")]:
         if ".snakemake" not in path.parts and not path.is_symlink():
             assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
@@ -143,7 +94,7 @@ def test_undefaced_images_are_gone(demo):
     assert list((demo.work / "nifti").glob("*.nii.gz")) == []
 
 
-def test_a_second_run_has_nothing_to_do_and_changes_nothing(demo):
+def test_r41_a_second_run_has_nothing_to_do_and_changes_nothing(demo):
     before = tree(demo.release)
     result = demo.run()
     assert result.code == 0
@@ -243,7 +194,7 @@ def test_a_killed_run_is_taken_up_again_and_gives_the_same_bytes(demo, tmp_path)
     assert {name: data for name, data in tree(demo.release).items() if name in made} == made
 
 
-def test_a_new_series_runs_only_itself(demo):
+def test_r77_a_new_series_joins_its_subject_and_runs_only_itself(demo):
     """Last in this file: the demo grows."""
     (visit,) = demo.dicom.glob("CD_*/DICOM/PA000001/ST000002")
     (series,) = (folder for folder in visit.iterdir() if len(list(folder.iterdir())) == 32)

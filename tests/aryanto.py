@@ -1,0 +1,14 @@
+"""The attributes that de-identifiers are compared on (Aryanto et al. 2015, doi:10.1007/s00330-015-3794-0)."""
+
+ARYANTO = """
+StudyDate SeriesDate AcquisitionDate ContentDate OverlayDate CurveDate AcquisitionDateTime StudyTime
+SeriesTime AcquisitionTime ContentTime OverlayTime CurveTime AccessionNumber InstitutionName
+InstitutionAddress ReferringPhysicianName ReferringPhysicianAddress ReferringPhysicianTelephoneNumbers
+ReferringPhysicianIdentificationSequence InstitutionalDepartmentName PhysiciansOfRecord
+PhysiciansOfRecordIdentificationSequence PerformingPhysicianName PerformingPhysicianIdentificationSequence
+NameOfPhysiciansReadingStudy PhysiciansReadingStudyIdentificationSequence OperatorsName PatientName
+PatientID IssuerOfPatientID PatientBirthDate PatientBirthTime PatientSex OtherPatientIDs OtherPatientNames
+PatientBirthName PatientAge PatientAddress PatientMotherBirthName CountryOfResidence RegionOfResidence
+PatientTelephoneNumbers StudyID CurrentPatientLocation PatientInstitutionResidence DateTime Date Time
+PersonName
+""".split()
