@@ -13,6 +13,7 @@ from conftest import REPOSITORY
 
 PARTS = ("Snakefile", "config.yaml", "workflow", "scripts", "envs", "profiles")
 
+OFFLINE = ["unshare", "--net", "--map-root-user"]  # a network namespace without interfaces
 _START = "import sys; from efface.cli import main; sys.exit(main())"
 
 
@@ -71,11 +72,17 @@ class Workflow:
         return self._run([sys.executable, "-m", "snakemake", "-s", snakefile, *arguments], **options)
 
     def _run(
-        self, command: list, cwd: Path | None = None, largest_file: int | None = None, **environment: str
+        self,
+        command: list,
+        cwd: Path | None = None,
+        largest_file: int | None = None,
+        offline: bool = False,
+        **environment: str,
     ) -> Result:
         # Root may write anywhere: without these capabilities it meets permissions as everybody does.
         if os.geteuid() == 0:
             command = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search", *command]
+        command = OFFLINE + command if offline else command
         paths = {"PYTHONPATH": str(self.folder / "scripts")}
 
         def limit() -> None:

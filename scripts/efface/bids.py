@@ -81,11 +81,13 @@ def participants(people: list[dict], chosen: dict, imported: Table | None) -> Ta
             todo=f"set participants.{twice[0]} to false or rename the column",
         )
     beside = {row["participant_id"]: row for row in imported.rows} if imported else {}
-    columns |= imported.columns if imported else {}
     rows = []
     for person in people:
-        row = person | beside.get(person["participant_id"], {})
-        rows.append({name: row.get(name) or "n/a" for name in ("participant_id", *columns)})
+        label = person["participant_id"]
+        row = {name: person[name] for name in columns} | beside.get(label, {})
+        rows.append({"participant_id": label} | row)
+    columns |= imported.columns if imported else {}
+    rows = [{name: row.get(name) or "n/a" for name in ("participant_id", *columns)} for row in rows]
     return Table(rows, columns)
 
 

@@ -6,6 +6,7 @@ import sys
 
 import nibabel as nib
 import numpy as np
+import pydicom
 import pytest
 
 import convert_series
@@ -112,3 +113,46 @@ def test_the_step_is_a_quiet_program(study):
     missing = [word.replace("minimal.yaml", "none.yaml") for word in line]
     done = subprocess.run([sys.executable, script, *missing[:-2]], capture_output=True, text=True)
     assert done.returncode == 2 and "--proof" in done.stderr
+
+
+REGISTRY = """
+- manufacturer: SIEMENS
+  model: TrioTim
+  software: syngo
+  private:
+    - key: CoilString
+      creator: PLANTED MAKER 1
+      element: "0051,xx0F"
+      type: text
+      values: ["C:HE1-4"]
+      reason: The coil decides about the signal.
+"""
+
+
+@pytest.mark.parametrize(
+    ("shown", "profile", "value"),
+    [("C:HE1-4", 0, "C:HE1-4"), ("C:HE1-4", None, None), ("Åsa Planted", 0, None)],
+)
+def test_r35_a_private_element_comes_through_where_the_scanners_profile_allows_its_value(
+    study, tmp_path, shown, profile, value
+):
+    for path in (tmp_path / "input").rglob("*.dcm"):
+        header = pydicom.dcmread(path)
+        header.private_block(0x0051, "PLANTED MAKER 1", create=True).add_new(0x0F, "LO", shown)
+        header.private_block(0x0051, "PLANTED MAKER 1").add_new(0x10, "LO", "Åsa Planted")
+        header.save_as(path)
+    line, _, sidecar, proof = study(profile=profile)
+    (tmp_path / "scanners.yaml").write_text(REGISTRY)
+    assert convert_series.main([*line, "--scanners", str(tmp_path / "scanners.yaml")]) == 0
+    assert json.loads(proof.read_text())["decision"] == "proved"
+    said = json.loads(sidecar.read_text())
+    assert said.get("CoilString") == value
+    assert "Planted" not in sidecar.read_text()
+
+
+def test_r02_keys_above_the_level_are_left_out(study):
+    line, _, sidecar, _ = study()
+    assert convert_series.main([*line, "--level", "1"]) == 0
+    assert not {"Manufacturer", "ManufacturersModelName"} & set(json.loads(sidecar.read_text()))
+    assert convert_series.main([*line, "--level", "2"]) == 0
+    assert "Manufacturer" in json.loads(sidecar.read_text())

@@ -49,6 +49,15 @@ def test_clean_dataset_has_no_finding(bids, tmp_path):
     assert found(bids, **checks, validate=True) == []
 
 
+@pytest.mark.parametrize("key", ["ConvolutionKernel", "ScanOptions"])
+def test_r49_a_persons_name_under_an_allowed_key_is_found(bids, key):
+    edit_sidecar(bids, **{key: "Br40 FS"})
+    assert found(bids, policy=POLICY | {key: {}}) == []
+    edit_sidecar(bids, **{key: ["Br40", "TOVA"]})
+    (finding,) = found(bids, policy=POLICY | {key: {}})
+    assert (finding.check, finding.severity, finding.where) == ("identifier", "block", f"key {key}")
+
+
 def test_two_audits_are_equal(bids):
     edit_sidecar(bids, ScanOptions="Åkerström", Manufacturer="20190414 48817")
     assert found(bids) == found(bids) != []

@@ -17,7 +17,7 @@ from aryanto import ARYANTO
 from efface.policy import load
 from efface.settings import WORKFLOW
 from efface.tables import read_json, read_tsv
-from study import traces, tree
+from study import OFFLINE, traces, tree
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +132,7 @@ class Anonymous:
 
     def run(self):
         folders = (self.dicom, self.release, "--work", self.work)
-        return self.workflow.efface("run", *folders, "--config", self.config, "--cores", "2")
+        return self.workflow.efface("run", *folders, "--config", self.config, "--cores", "2", offline=True)
 
 
 @pytest.fixture(scope="module")
@@ -154,6 +154,14 @@ def test_r26_r61_nothing_that_leads_back_is_kept_in_the_anonymous_mode(demo, ano
     assert {name: found for name, found in left.items() if name != "config.yaml"} == {}
     readme = (anonymous.release / "README.md").read_text()
     assert "neither a key nor a table of labels was kept" in readme
+
+
+def test_r19_r32_the_whole_run_needs_no_network(anonymous):
+    assert anonymous.result.code == 0
+    # Where it ran nothing can be reached, not even this machine.
+    reach = "import socket; socket.create_connection(('127.0.0.1', 9))"
+    done = subprocess.run([*OFFLINE, sys.executable, "-c", reach], capture_output=True, text=True)
+    assert "unreachable" in done.stderr
 
 
 def test_a_second_anonymous_run_has_nothing_to_do(anonymous):
