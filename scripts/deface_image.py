@@ -11,6 +11,8 @@ from efface.errors import guarded, leave
 from efface.files import replacing, sha256
 from efface.tables import read_json, write_json
 
+SIDES = ("top", "bottom", "left", "right")
+
 
 def parser() -> argparse.ArgumentParser:
     """Return the command line."""
@@ -36,12 +38,24 @@ def parser() -> argparse.ArgumentParser:
     program.add_argument("--keep-ears", action="store_true", help="leave the ears in the image")
     program.add_argument("--fill", choices=("zero", "noise"), default="zero", help="what the face becomes")
     program.add_argument("--witness", action="store_true", help="ask a face detector too")
+    program.add_argument(
+        "--blank", type=border_share, nargs="*", default=[], help="border regions to blank, such as top=0.1"
+    )
+    program.add_argument("--text", action="store_true", help="hold an image in which text can be read")
     program.add_argument("--out", type=Path, required=True, help="the defaced image")
     program.add_argument("--mask", type=Path, required=True, help="the voxels that were blanked")
     program.add_argument("--check", type=Path, required=True, help="what was measured, and the decision")
     program.add_argument("--picture", type=Path, required=True, help="before and after; private")
     program.add_argument("--release-picture", type=Path, required=True, help="after only")
     return program
+
+
+def border_share(argument: str) -> tuple[str, float]:
+    """Return a side of the slices, and the share of them that is blanked there."""
+    side, _, share = argument.partition("=")
+    if side not in SIDES or not 0 < float(share) <= 1:
+        raise ValueError
+    return side, float(share)
 
 
 def landing_of(leader: str) -> np.ndarray | None:
@@ -70,6 +84,7 @@ def main(argv: list[str] | None = None) -> int:
             own_mask_path=options.mask,
             modality=modality,
             fill=options.fill,
+            text=options.text,
             picture_path=options.picture,
         )
     else:
@@ -87,6 +102,8 @@ def main(argv: list[str] | None = None) -> int:
             picture_path=options.picture,
             release_picture_path=options.release_picture,
             filled=proof.get("filled", ()),
+            blank=dict(options.blank),
+            text=options.text,
         )
     if options.out.exists():
         check["image_sha256"] = sha256(options.out)  # the gate compares: a check is of these bytes only

@@ -1,5 +1,6 @@
 """What a series is, decided by the attributes that the scanner sets and never by what a person typed."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -37,6 +38,7 @@ _SEQUENCE_OF_NAME = {
     "DWISE": ["EP", "SE"],
 }
 _LONGEST_INVERSION_MS = 1e5
+_WORD = re.compile(r"[^\W\d_]+")
 _CLOSE = 1e-3  # two cosines or mm that are the same
 _PRESCRIBED = ("Rows", "Columns", "ImageOrientationPatient", "EchoTime", "Slices", "FrameOfReferenceUID")
 _SLICES = (
@@ -213,7 +215,14 @@ def _normalised(attributes: Attributes) -> Attributes:
         "ScanningSequence": sequence,
         "PulseSequence": pulse,
         "Planes": sorted(planes - {""}),
+        "TypeWords": _words(attributes.get("ImageType", ())),
+        "DescriptionWords": _words(attributes.get("SeriesDescription", ())),
     }
+
+
+def _words(values: Iterable[str]) -> list[str]:
+    """Return the words in values, of letters only: what divides them differs from scanner to scanner."""
+    return sorted({word for value in values for word in _WORD.findall(value)})
 
 
 def _pulse_sequence(attributes: Attributes) -> list[str]:

@@ -61,6 +61,7 @@ def parser() -> argparse.ArgumentParser:
         "--atlas", type=Path, default=WORKFLOW / "atlas", help="folder of an atlas of your own"
     )
     deface.add_argument("--witness", action="store_true", help="ask a face detector too (efface[witness])")
+    deface.add_argument("--text", action="store_true", help="hold an image with text in it (efface[text])")
     deface.add_argument("--mask", type=Path, help="write the mask of removed voxels")
     deface.add_argument("--report", type=Path, help="write the decision and the measures, in JSON")
     deface.add_argument("--picture", type=Path, help="write a picture of before and after, in PNG")
@@ -166,6 +167,7 @@ def _deface(args: argparse.Namespace) -> int:
         ears=not args.keep_ears,
         fill=args.fill,
         witness=args.witness,
+        text=args.text,
         mask_path=args.mask,
         picture_path=args.picture,
     )

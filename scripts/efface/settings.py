@@ -97,6 +97,9 @@ def settings(config: dict) -> Settings:
         )
     if len(set(names)) < len(names) or "participants" in names:
         raise UsageError("the configuration, phenotype", expected="names that differ, none participants")
+    if config["text"]["blank"] and not config["text"]["ocr"]:
+        # Headers of an odd position (prone) mirror the slice: only the search tells whether the text is gone.
+        raise UsageError("the configuration, text.blank", expected="text.ocr too", todo="set text.ocr: true")
     if config["dates"]["mode"] == "order" and config["dates"]["period"]:
         raise UsageError("the configuration, dates", expected="either mode order or a period", found="both")
     if config["dates"]["period"] and config["level"] < _LEVEL_OF_PERIOD:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from efface import dictionary, policy, scanners, schemes
+from efface import dictionary, ocr, policy, scanners, schemes
 from efface.errors import UsageError
 from efface.settings import Settings, settings
 
@@ -17,6 +17,10 @@ def checked(config: dict) -> Settings:
     """
     chosen = settings(config)
     schemes.refuse(chosen.config["mode"], chosen.config["identity"])
+    if chosen.config["text"]["ocr"] and not ocr.available():
+        raise UsageError(
+            "text.ocr", expected="rapidocr-onnxruntime", found="none", todo="install efface[text]"
+        )
     kept = {key.name for key in policy.load(Path(chosen.policy)).keys}
     if chosen.config["scanners"]:
         profiles = scanners.read(chosen.config["scanners"]).profiles

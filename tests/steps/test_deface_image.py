@@ -1,6 +1,7 @@
 import nibabel as nib
 import numpy as np
 import pytest
+from PIL import Image, ImageDraw, ImageFont
 
 from deface_image import landing_of, main
 from efface.tables import read_json, write_json
@@ -143,3 +144,92 @@ def test_a_phase_image_is_held_with_its_magnitude(tmp_path, step, magnitude):
     (tmp_path / "twin_mask.nii.gz").write_bytes(b"")
     found = step({"decision": "proved", "reasons": []}, *options)
     assert found["decision"] == "held" and "held" in found["reasons"][0]
+
+
+@pytest.fixture
+def with_corner_text(tmp_path):
+    """Write a head with text in the air above its face, on every slice, and return it without the text."""
+    voxels, world_from_voxel = head_image(spacing=(1.5, 1.5, 5), front_mm=180)
+    page = Image.new("L", voxels.shape[:2])
+    draw = ImageDraw.Draw(page)
+    for row, line in enumerate(("ANDERSSON EVA", "19510203-1234")):
+        draw.text((4, 2 + 15 * row), line, fill=255, font=ImageFont.load_default(12))
+    ink = np.asarray(page).T[..., None] > 127
+    burned_in = np.where(ink, voxels.max(), voxels).astype(np.int16)
+    nib.save(nib.Nifti1Image(burned_in, world_from_voxel), tmp_path / "image.nii.gz")
+    write_json(tmp_path / "image.json", {"Modality": "MR"})
+    return burned_in, voxels, ink
+
+
+def test_r45_corner_text_holds_the_image_and_says_where(tmp_path, step, with_corner_text):
+    check = step({"decision": "proved", "reasons": []}, "--text")
+    assert check["decision"] == "held", check
+    assert check["text"]["searched"] and check["text"]["strings"] >= 2, check["reasons"]
+    assert "(K13)" in check["reasons"][-1] and "ANDERSSON" not in str(check)
+    for name in ("defaced.nii.gz", "mask.nii.gz", "check_release.png"):
+        assert (tmp_path / name).stat().st_size == 0
+
+
+def test_r45_r67_a_blanked_border_takes_the_text_and_leaves_the_head(tmp_path, step, with_corner_text):
+    burned_in, clean, ink = with_corner_text
+    check = step({"decision": "proved", "reasons": []}, "--text", "--blank", "top=0.16")
+    assert check["decision"] == "defaced" and check["text"] == {"searched": True, "strings": 0}
+    assert check["brain_voxels_changed"] == 0 and check["face_surface_surviving"] <= 0.05
+    mask, out = (np.asarray(nib.load(tmp_path / OUTPUTS[name]).dataobj) for name in ("--mask", "--out"))
+    assert (mask[:, :32] == 1).all() and not out[mask == 1].any()
+    assert np.array_equal(out[mask == 0], burned_in[mask == 0]), "kept voxels stay as they are"
+    assert (mask[np.broadcast_to(ink, mask.shape)] == 1).all()
+    nib.save(nib.Nifti1Image(clean, nib.load(tmp_path / "image.nii.gz").affine), tmp_path / "image.nii.gz")
+    step({"decision": "proved", "reasons": []})
+    plain = np.asarray(nib.load(tmp_path / "mask.nii.gz").dataobj)
+    head = clean > 300
+    head[:, :32] = False
+    assert np.array_equal(mask[head], plain[head]), "of the head goes what goes without the text, too"
+
+
+def test_r45_a_border_that_meets_the_head_is_refused(tmp_path, step, with_corner_text):
+    check = step({"decision": "proved", "reasons": []}, "--blank", "top=0.16", "bottom=0.3")
+    assert check["decision"] == "held"
+    assert check["reasons"] == ["the border region to blank holds part of the head"]
+    assert (tmp_path / "defaced.nii.gz").stat().st_size == 0
+
+
+@pytest.mark.parametrize("share", ["top", "top=0", "top=2", "middle=0.1", "top=much"])
+def test_a_border_that_is_none_is_refused(step, share, capsys):
+    with pytest.raises(SystemExit):
+        step({"decision": "proved", "reasons": []}, "--blank", share)
+    assert "--blank" in capsys.readouterr().err
+
+
+def test_r45_a_phase_image_is_blanked_where_its_magnitude_is(tmp_path, step):
+    """Also when no face is in view, and the mask holds the border only."""
+    image = nib.Nifti1Image(
+        np.random.default_rng(1).integers(1, 4096, (60, 60, 40)).astype(np.int16), np.eye(4)
+    )
+    nib.save(image, tmp_path / "image.nii.gz")
+    write_json(tmp_path / "image.json", {"Modality": "MR"})
+    mask = np.zeros((60, 60, 40), np.uint8)
+    mask[:, 54:] = 1
+    nib.save(nib.Nifti1Image(mask, np.eye(4)), tmp_path / "twin_mask.nii.gz")
+    write_json(
+        tmp_path / "twin_check.json", {"decision": "no_face", "image_from_template": np.eye(4).tolist()}
+    )
+    step(
+        {"decision": "proved", "reasons": []},
+        *("--twin-check", tmp_path / "twin_check.json", "--twin-mask", tmp_path / "twin_mask.nii.gz"),
+    )
+    out = np.asarray(nib.load(tmp_path / "defaced.nii.gz").dataobj)
+    assert not out[mask == 1].any() and out[mask == 0].all()
+
+
+def test_r08_a_phase_image_that_is_a_page_is_held(tmp_path, step):
+    page = np.zeros((60, 60, 40), np.int16)
+    page[10:50, 20::8] = 900
+    nib.save(nib.Nifti1Image(page, np.eye(4)), tmp_path / "image.nii.gz")
+    write_json(tmp_path / "image.json", {"Modality": "MR"})
+    write_json(tmp_path / "twin_check.json", {"decision": "no_face"})
+    check = step(
+        {"decision": "proved", "reasons": []},
+        *("--twin-check", tmp_path / "twin_check.json", "--twin-mask", tmp_path / "none.nii.gz"),
+    )
+    assert check["decision"] == "held" and "(K12)" in check["reasons"][0]

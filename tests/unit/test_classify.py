@@ -676,6 +676,104 @@ def test_what_a_rule_asks_is_needed(modalities, suffix, attributes):
     assert (kind.suffix if kind.decision == "convert" else kind.decision) == suffix
 
 
+# Rule, what is planted in a T1w, what becomes of it, and a twin of the same attributes that stays a T1w.
+GATE = [
+    (
+        "K01",
+        {"SOPClassUID": "1.2.840.10008.5.1.4.1.1.7.2"},
+        "dropped",
+        {"SOPClassUID": "1.2.840.10008.5.1.4.1.1.4"},
+    ),
+    ("K02", {"SOPClassUID": "1.2.840.10008.5.1.4.1.1.104.1"}, "dropped", {}),
+    ("K02", {"SOPClassUID": "1.2.840.10008.5.1.4.1.1.88.67"}, "dropped", {}),
+    ("K02", {"SOPClassUID": "1.2.840.10008.5.1.4.1.1.66"}, "dropped", {}),
+    ("K02", {"SOPClassUID": "1.2.840.10008.5.1.4.1.1.77.1.1.1"}, "dropped", {}),
+    ("K03", {"Modality": "KO"}, "dropped", {}),
+    ("K03", {"Modality": "OT"}, "dropped", {}),
+    ("K04", {"BurnedInAnnotation": "YES"}, "dropped", {"BurnedInAnnotation": "NO"}),
+    ("K05", {"ImageType": "DERIVED\\SECONDARY\\SCREEN SAVE"}, "dropped", {"ImageType": "DERIVED\\SECONDARY"}),
+    (
+        "K05",
+        {"ImageType": "DERIVED\\SECONDARY\\SCREEN_SAVE"},
+        "dropped",
+        {"ImageType": "DERIVED\\SECONDARY\\MPR"},
+    ),
+    (
+        "K05",
+        {"ImageType": "DERIVED\\SECONDARY\\OTHER\\CT_SOM5 PROT"},
+        "dropped",
+        {"ImageType": "ORIGINAL\\PRIMARY"},
+    ),
+    (
+        "K05",
+        {"ImageType": "DERIVED\\SECONDARY\\DOSE_INFO"},
+        "dropped",
+        {"ImageType": "ORIGINAL\\PRIMARY\\PROTON"},
+    ),
+    ("K06", {"ConversionType": "SI"}, "dropped", {"ConversionType": ""}),
+    ("K07", {"SecondaryCaptureDeviceID": "7"}, "dropped", {"SecondaryCaptureDeviceID": ""}),
+    (
+        "K07",
+        {"SecondaryCaptureDeviceManufacturer": "X"},
+        "dropped",
+        {"SecondaryCaptureDeviceManufacturer": ""},
+    ),
+    ("K07", {"SecondaryCaptureDeviceManufacturerModelName": "X"}, "dropped", {}),
+    ("K07", {"SecondaryCaptureDeviceSoftwareVersions": "1"}, "dropped", {}),
+    ("K07", {"DateOfSecondaryCapture": "20010101"}, "dropped", {"DateOfSecondaryCapture": ""}),
+    (
+        "K08",
+        {"PhotometricInterpretation": "PALETTE COLOR"},
+        "dropped",
+        {"PhotometricInterpretation": "MONOCHROME1"},
+    ),
+    ("K08", {"SamplesPerPixel": "3"}, "dropped", {"SamplesPerPixel": "1"}),
+    ("K10", {"Manufacturer": ""}, "held", {"Manufacturer": "SIEMENS"}),
+    ("K11", {"SeriesDescription": "Dose Report"}, "dropped", {"SeriesDescription": "t1 low dose contrast"}),
+    ("K11", {"SeriesDescription": "999_Patient_Protocol"}, "dropped", {"SeriesDescription": "patient head"}),
+    ("K11", {"SeriesDescription": "Screen-Save"}, "dropped", {"SeriesDescription": "screening brain"}),
+    ("K11", {"SeriesDescription": "ScreenShots"}, "dropped", {"SeriesDescription": "t1_shots_2"}),
+    ("K11", {"SeriesDescription": "WORKLIST"}, "dropped", {"SeriesDescription": "work up"}),
+    ("K11", {"SeriesDescription": "perf summary"}, "held", {"SeriesDescription": "perf sum"}),
+    ("K11", {"SeriesDescription": "Results MM"}, "held", {"SeriesDescription": "MM"}),
+    ("K11", {"SeriesDescription": "dose"}, "held", {"SeriesDescription": "half dose Gd"}),
+    ("K14", {"OverlayBitPosition": "12"}, "held", {"OverlayBitPosition": "0", "OverlayRows": "256"}),
+    ("R33", {"Modality": "US"}, "dropped", {}),
+    ("R33", {"Modality": "XA"}, "dropped", {}),
+]
+
+
+@pytest.mark.parametrize(("rule", "planted", "decision", "clean"), GATE)
+def test_r06_r07_r14_r33_the_series_gate(modalities, rule, planted, decision, clean):
+    """Each rule refuses what is planted, says its number, and lets the clean twin pass."""
+    kind = modalities.classify(MPRAGE | {keyword: [value] for keyword, value in planted.items()})
+    assert kind.decision == decision and f"({rule})" in kind.reason
+    twin = modalities.classify(MPRAGE | {keyword: [value] for keyword, value in clean.items()})
+    assert (twin.decision, twin.suffix) == ("convert", "T1w")
+
+
+def test_that_an_image_is_derived_or_secondary_alone_never_drops_it(modalities):
+    for image_type in ("DERIVED\\SECONDARY\\MPR", "DERIVED\\PRIMARY", "ORIGINAL\\SECONDARY\\AXIAL"):
+        assert modalities.classify(MPRAGE | {"ImageType": [image_type]}).decision == "convert"
+
+
+def test_one_colour_file_among_grey_ones_is_refused(modalities):
+    kind = modalities.classify(MPRAGE | {"PhotometricInterpretation": ["MONOCHROME2", "RGB"]})
+    assert kind.decision == "dropped" and "(K08)" in kind.reason
+
+
+def test_free_text_refuses_and_never_names(modalities):
+    """Whatever a description says, it makes no image out of a series that is none, nor another kind of it."""
+    said = MPRAGE | {"SeriesDescription": ["FLAIR bold dwi CT"]}
+    assert modalities.classify(said) == modalities.classify(MPRAGE)
+    assert (
+        modalities.classify(
+            {"Modality": ["NM"], "Manufacturer": ["X"]} | {"SeriesDescription": ["T1w"]}
+        ).decision
+        == "held"
+    )
+
+
 def test_an_unknown_series_names_what_was_looked_at_and_no_value(modalities):
     attributes = mr("Secretmaker", "ORIGINAL\\PRIMARY\\M", ScanningSequence="RM", EchoTime=7.77)
     reason = modalities.classify(attributes).reason
@@ -684,7 +782,7 @@ def test_an_unknown_series_names_what_was_looked_at_and_no_value(modalities):
     assert "ScanningSequence" in seen
     assert "RepetitionTime" in absent
     assert not any(value in reason for value in ("Secretmaker", "7.77", "RM,"))
-    assert "looked at Modality;" in modalities.classify({"Modality": ["US"], "Manufacturer": ["X"]}).reason
+    assert "looked at Modality;" in modalities.classify({"Modality": ["NM"], "Manufacturer": ["X"]}).reason
 
 
 PRESCRIPTION = {
@@ -831,7 +929,9 @@ def test_a_wrong_configuration_is_refused_in_one_line(change, said):
 
 def test_defaults_are_filled_in_at_every_depth():
     filled = defaults(MINIMAL, CONFIG_SCHEMA)
-    assert filled["participants"] == {"age": True, "sex": True}
+    shown = {name: value for name, value in filled["participants"].items() if value is True}
+    assert shown == {"age": True, "sex": True}
+    assert filled["participants"]["age_conflict"] == "hold"
     assert filled["dataset"]["authors"] == []
     check(filled, CONFIG_SCHEMA, "filled")
 
@@ -841,7 +941,10 @@ def test_every_key_of_every_schema_is_closed_and_described():
         schema = yaml.safe_load(path.read_text())
         assert "description" in schema, path.name
         for name, rule in _properties(schema):
-            assert "description" in rule or "$ref" in rule or name in _CONDITIONS, f"{path.name}: {name}"
+            if rule in (True, False):  # a condition of another key
+                continue
+            said = {"description", "$ref", "const", "enum"} & set(rule) or name in _CONDITIONS
+            assert said, f"{path.name}: {name}"
             if rule.get("type") == "object" and "properties" in rule:
                 assert rule.get("additionalProperties") is False, f"{path.name}: {name}"
 

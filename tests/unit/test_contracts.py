@@ -27,6 +27,7 @@ READERS = {
     "deidentification",
     "dictionary",
     "examination",
+    "ocr",
     "privates",
     "profile",
     "scanners",

@@ -22,7 +22,7 @@ from study import traces, tree
 BIN = Path(sys.executable).parent
 
 
-def test_everything_is_released_or_dropped_with_a_row_and_a_reason(demo):
+def test_r06_r14_everything_is_released_or_dropped_with_a_row_and_a_reason(demo):
     assert demo.result.code == 0, demo.result.said
     rows = read_tsv(demo.work / "outcome.tsv")
     indexed = {row["series"].split(".")[0] for row in read_tsv(demo.work / "index" / "series.tsv")}

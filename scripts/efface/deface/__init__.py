@@ -1,16 +1,17 @@
 """One image is defaced: a template finds the head, a method its voxels to remove, and a judge looks."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from efface import grid, measure, nifti, picture
+from efface import burned, grid, measure, nifti, ocr, picture
 from efface.atlas import Atlas, read_atlas
-from efface.deface.attempt import Attempt, Watch, held, judged, look, record
+from efface.deface.attempt import Attempt, Watch, held, judged, look, read_in, record
+from efface.deface.blank import border
 from efface.deface.methods import method
 from efface.deface.scene import Scene, Volume, readable, write_like
 from efface.errors import EffaceError, UsageError
@@ -39,6 +40,8 @@ def deface_file(
     picture_path: Path | str | None = None,
     release_picture_path: Path | str | None = None,
     filled: Sequence[int] = (),
+    blank: Mapping[str, float] | None = None,
+    text: bool = False,
 ) -> dict:
     """Write the defaced image, unless it must be held, and return what was found.
 
@@ -54,18 +57,25 @@ def deface_file(
     mask_path, release_picture_path : what is written beside a defaced image
     picture_path : before and after, also of an image that is held; private
     filled : planes K that hold no scan; for looking only, not for writing, their neighbours bridge them
+    blank : shares of top, bottom, left and right of the slices that become air first (`blank.border`)
+    text : whether text that can be read in the finished image holds it
 
     Returns
     -------
     check : dict
         decision (defaced, no_face or held), reasons, brain_voxels_changed, face_surface_surviving (0-1, the
         worst region, or None), registration_score (bits), method, tried (the reasons against methods tried in
-        vain), image_from_template and further measures. A held image has the first method's reasons.
+        vain), image_from_template and further measures. A held image has the first method's reasons. text:
+        searched, and how many strings were read.
     """
     named = [method(text) for text in methods]
     if witness and not available():
         raise UsageError(
             "the witness", expected="dlib and its models", found="none", todo="install efface[witness]"
+        )
+    if text and not ocr.available():
+        raise UsageError(
+            "the search for text", expected="rapidocr-onnxruntime", found="none", todo="install efface[text]"
         )
     out_path = Path(out_path)
     draft_path = out_path.with_name(f".draft.{os.getpid()}.{out_path.name}")
@@ -83,11 +93,19 @@ def deface_file(
                 or np.iscomplexobj(stored)
             ):
                 return held(["the image is not a volume, or a series of volumes, of real numbers"])
+            if reason := burned.flat(stored):
+                return held([reason])
             values = volume.values()
             if modality is None:
                 modality = "CT" if values.min() < -500 else "MR"
             if modality not in MODALITIES:
                 raise EffaceError("modality", expected=" or ".join(MODALITIES), found="another")
+            edge = border(stored.shape, image.affine, blank or {})
+            if edge.any():
+                if burned.in_head(values, edge, image.affine, modality):
+                    return held(["the border region to blank holds part of the head"])
+                volume = volume.without(edge, modality, fill)
+                values = volume.values()
             low, high = grid.box_mm(stored.shape, image.affine)
             if min(high - low) < SMALLEST_MM or values.max() <= values.min():
                 return held(["too little of a head is in view to find out where its face is"])
@@ -104,20 +122,22 @@ def deface_file(
 
             made, tried = _first_accepted(named, scene, volume, fill, picture_path, watch, draft)
         check = record(made, landing) | {"tried": tried}
+        face = check["decision"] == "defaced"
+        if text:  # also in an image that is held: text before a face can make it so
+            check |= read_in(made.defaced if face else volume, modality, check["reasons"])
         if check["decision"] == "held":
             return check
-        face = check["decision"] == "defaced"
         if face:
             draft_path.replace(out_path)
         else:
-            write_like(out_path, image, stored)
+            write_like(out_path, image, volume.stored)
     finally:
         draft_path.unlink(missing_ok=True)
     if witness:
         check |= testify(values, made.after, scene.voxel_from_template, made.found.threshold)
     if mask_path:
         header = nifti.header(made.mask.shape, np.dtype(np.uint8), image.affine)
-        nifti.write(mask_path, (made.mask & face).astype(np.uint8), header)
+        nifti.write(mask_path, (made.mask & face | edge).astype(np.uint8), header)
     if release_picture_path:
         shown = [made.after if face else values]
         picture.write(

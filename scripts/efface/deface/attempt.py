@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from efface import measure
+from efface import burned, measure
 from efface.atlas import Atlas
 from efface.deface.scene import Scene, Volume
 from efface.errors import EffaceError
@@ -134,3 +134,11 @@ def held(reasons: list[str]) -> dict:
         "registration_score": 0.0,
         "method": None,
     }
+
+
+def read_in(volume: Volume, modality: str, reasons: list[str]) -> dict:
+    """Return what the search for text in a finished volume adds to a check that has these reasons."""
+    hu = (volume.slope, volume.intercept) if modality == "CT" else (1, 0)
+    found = burned.words(volume.stored, modality, *hu)
+    said = {"text": {"searched": True, "strings": found.strings}}
+    return said | ({"decision": "held", "reasons": [*reasons, found.reason]} if found.reason else {})

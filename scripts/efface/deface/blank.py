@@ -1,7 +1,10 @@
 """Masked voxels become air; every other voxel, the data type and the scaling stay as they are."""
 
 import itertools
+import math
+from collections.abc import Mapping
 
+import nibabel as nib
 import numpy as np
 
 AIR_HU = -1024.0
@@ -78,3 +81,30 @@ def blanked(stored: np.ndarray, mask: np.ndarray, value: np.generic | np.ndarray
     copy = np.array(stored, order="F")
     copy[mask] = value
     return copy
+
+
+def border(shape: tuple[int, ...], world_from_voxel: np.ndarray, shares: Mapping[str, float]) -> np.ndarray:
+    """Return border regions of the slices, as these are displayed: (I, J, K) bool array.
+
+    Slices lie along the third axis. Upright, a slice has anterior (axial) or superior (sagittal, coronal) on
+    top, and on the left the patient's right or, sagittal, anterior: rows run to L or P, columns to P or I
+    (PS3.3 C.7.6.2.1.1), as scanners store them of heads that lie supine.
+
+    Parameters
+    ----------
+    world_from_voxel : (4, 4) array
+        From voxel indices to world coordinates (RAS+, mm).
+    shares : of top, bottom, left, right; each the share of the slice that it takes (0-1)
+    """
+    codes = nib.aff2axcodes(world_from_voxel)[:2]
+    down = next((axis for axis, code in enumerate(codes) if code in "IS"), None)
+    if down is None:  # axial: one of the two runs from front to back
+        down = next(axis for axis, code in enumerate(codes) if code in "AP")
+    region = np.zeros(shape[:3], bool)
+    for side, share in shares.items():
+        axis = down if side in ("top", "bottom") else 1 - down
+        count = math.ceil(share * shape[axis])
+        first = (side in ("top", "left")) == (codes[axis] in "LPI")  # whether the side is where indices begin
+        place = slice(count) if first else slice(shape[axis] - count, None)
+        region[(slice(None),) * axis + (place,)] = True
+    return region
