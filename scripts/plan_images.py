@@ -2,11 +2,11 @@
 
 import argparse
 import json
+from collections.abc import Iterable
 from dataclasses import asdict
-from operator import itemgetter
 from pathlib import Path
 
-from efface import examination, scanners
+from efface import crosswalk, examination, scanners
 from efface.classify import Modalities
 from efface.errors import guarded, leave
 from efface.files import private_folder
@@ -19,7 +19,6 @@ from efface.settings import CONFIG_SCHEMA
 from efface.tables import read_json, read_tsv, write_json, write_tsv
 
 PARTICIPANTS = ("participant_id", "age", "sex", "weight", "size")
-CROSSWALK = ("participant_id", "source_id", "birth_date", "first_session")
 DOUBTS = ("series", "attribute", "values", "reason")
 COLUMNS = ("series", "modality", "files", "decision", "reason", "image")
 SCHEMAS = Path(__file__).resolve().parent.parent / "workflow" / "schemas"
@@ -52,7 +51,7 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> None:
     """Write images.tsv, one record an image, participants.tsv, doubts.tsv and the crosswalk."""
     args = parser().parse_args(argv)
-    attributes = read_json(args.index / "attributes.json")
+    attributes, parts = read_json(args.index / "attributes.json"), read_json(args.index / "parts.json")
     listed = read_tsv(args.index / "series.tsv")
     files = {row["series"].split(".")[0]: int(row["files_of_series"]) for row in listed}
     files |= {row["series"]: int(row["files"]) for row in listed}
@@ -61,15 +60,11 @@ def main(argv: list[str] | None = None) -> None:
         overrides = read_overrides(args.overrides, SCHEMAS / "overrides.schema.yaml", set(attributes))
     config = defaults(args.study, CONFIG_SCHEMA) | {"unnamed": args.unnamed}
     modalities = Modalities(args.modalities, SCHEMAS / "modalities.schema.yaml", config["names"])
-    parts, key = read_json(args.index / "parts.json"), load_or_make_key(args.key)
+    key = load_or_make_key(args.key)
     second_key = load_or_make_key(args.second_key) if args.second_key else None
-    crosswalk = Path(args.crosswalk) if args.crosswalk else None
-    known = {}
-    if crosswalk and crosswalk.exists():
-        known = {row["source_id"]: row for row in read_tsv(crosswalk, CROSSWALK)}
-    ids = {person_of(one) for one in attributes.values()}
-    given = {source: row["participant_id"].removeprefix("sub-") for source, row in known.items()}
-    label_of = labels(ids if args.unnamed else ids - {""}, config["identity"], key, given, second_key)
+    known = crosswalk.read(args.crosswalk)
+    ids = {person_of(one) for one in attributes.values()} - ({""} if not args.unnamed else set())
+    label_of = labels(ids, config["identity"], key, crosswalk.labels(known), second_key)
     rows, people, doubts = plan(attributes, files, modalities, parts, overrides, key, config, label_of)
 
     vocabulary = examination.load(args.vocabulary)
@@ -82,21 +77,16 @@ def main(argv: list[str] | None = None) -> None:
             row.record["examination"] = examination.describe(attributes[row.series], vocabulary)
             write_json(records / f"{row.image}.json", row.record)
     described = [asdict(one) | {"participant_id": f"sub-{one.label}"} for one in people]
-    shown = [{column: one[column] for column in PARTICIPANTS} for one in described]
-    write_tsv(args.out / "participants.tsv", shown, PARTICIPANTS)
-    if crosswalk:
-        # Whoever was given a label keeps the row when their scans are no longer in the input.
-        known |= {one["source_id"]: {column: one[column] for column in CROSSWALK} for one in described}
-        write_tsv(crosswalk, sorted(known.values(), key=itemgetter("participant_id")), CROSSWALK)
+    _write(args.out / "participants.tsv", described, PARTICIPANTS)
+    if args.crosswalk:
+        crosswalk.write(args.crosswalk, known, described)
     doubted = [asdict(one) | {"values": " | ".join(one.values)} for one in doubts]
-    write_tsv(
-        args.out / "doubts.tsv", [{column: one[column] for column in DOUBTS} for one in doubted], DOUBTS
-    )
-    write_tsv(
-        args.out / "images.tsv",
-        [{column: getattr(row, column) for column in COLUMNS} for row in rows],
-        COLUMNS,
-    )
+    _write(args.out / "doubts.tsv", doubted, DOUBTS)
+    _write(args.out / "images.tsv", map(vars, rows), COLUMNS)
+
+
+def _write(path: Path, rows: Iterable[dict], columns: tuple[str, ...]) -> None:
+    write_tsv(path, [{column: row[column] for column in columns} for row in rows], columns)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ READERS = {
     "identity",
     "identifiers",
     "index",
+    "crosswalk",
     "deidentification",
     "dictionary",
     "examination",

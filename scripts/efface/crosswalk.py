@@ -1,0 +1,38 @@
+"""The private table from labels back to people, with the true dates that never leave."""
+
+from collections.abc import Iterable, Mapping
+from operator import itemgetter
+from pathlib import Path
+
+from efface.tables import read_tsv, write_tsv
+
+COLUMNS = ("participant_id", "source_id", "birth_date", "first_session")
+
+
+def read(path: Path | str) -> dict[str, dict[str, str]]:
+    """Return the rows by source ID; none where there is no table yet."""
+    rows = read_tsv(path, COLUMNS) if path and Path(path).exists() else []
+    return {row["source_id"]: row for row in rows}
+
+
+def labels(rows: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+    """Return the labels by source ID."""
+    return {source: row["participant_id"].removeprefix("sub-") for source, row in rows.items()}
+
+
+def write(
+    path: Path | str, known: Mapping[str, Mapping[str, str]], people: Iterable[Mapping[str, object]]
+) -> None:
+    """Write the table, readable by its owner only.
+
+    Whoever was given a label keeps the row when their scans are no longer in the input.
+
+    Parameters
+    ----------
+    known : mapping
+        From `read`.
+    people : iterable of mapping
+        Of this run, with `COLUMNS` and whatever else.
+    """
+    rows = dict(known) | {one["source_id"]: {name: one[name] for name in COLUMNS} for one in people}
+    write_tsv(path, sorted(rows.values(), key=itemgetter("participant_id")), COLUMNS)
