@@ -119,10 +119,13 @@ def test_faces_differ_between_people():
 
 def haystack(demo: Path, series: dict[str, list]) -> bytes:
     """Return the headers of each series' first and last file, in UTF-8 too, other files, and all paths."""
-    paths = [path for path in (demo / "dicom").rglob("*") if path.is_file()]
+    paths = [path for place in ("dicom", "clinic") for path in (demo / place).rglob("*") if path.is_file()]
     headers = [Path(dataset.filename) for files in series.values() for dataset in (files[0], files[-1])]
     parts = [str(path.relative_to(demo)).encode() for path in paths]
-    for path in [*headers, *(path for path in paths if path.suffix == ".TXT" or path.name == "DICOMDIR")]:
+    for path in [
+        *headers,
+        *(path for path in paths if path.suffix in (".TXT", ".csv") or path.name == "DICOMDIR"),
+    ]:
         data = path.read_bytes()
         parts += [data[:20000], data[:20000].decode("latin-1").encode(), data[-200:]]
     return b"\n".join(parts)

@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+import yaml
 
 from study import Workflow
 
@@ -25,6 +26,12 @@ class Demo:
     def run(self, *arguments):
         arguments = ("--work", self.work, "--config", self.config, "--cores", "2", *arguments)
         return self.workflow.efface("run", self.dicom, self.release, *arguments)
+
+    def elsewhere(self, **changes):
+        """Return the configuration for another folder: without the tables, whose paths are relative."""
+        config = yaml.safe_load(self.config.read_text())
+        without = {key: value for key, value in config.items() if key not in ("participants", "phenotype")}
+        return without | {"key": str(self.work / "key" / "secret")} | changes
 
     def plain(self, *arguments):
         """Run Snakemake itself on the same study."""

@@ -156,12 +156,8 @@ def test_what_a_change_runs_again(demo, change, runs, does_not):
 def test_snakemake_itself_gives_the_same_bytes(demo, tmp_path):
     """One person's first visit, by the plain command on one core, under the key of the whole study."""
     (visit,) = demo.dicom.glob("CD_*/DICOM/PA000001/ST000001")
-    config = yaml.safe_load(demo.config.read_text()) | {
-        "input": str(visit),
-        "release": str(tmp_path / "release"),
-        "work": str(tmp_path / "work"),
-        "key": str(demo.work / "key" / "secret"),
-    }
+    folders = {"input": visit, "release": tmp_path / "release", "work": tmp_path / "work"}
+    config = demo.elsewhere(**{name: str(path) for name, path in folders.items()})
     (tmp_path / "study.yaml").write_text(yaml.safe_dump(config))
     result = demo.workflow.snakemake("--cores", "1", "--configfile", tmp_path / "study.yaml", cwd=tmp_path)
     assert result.code == 0, result.said
@@ -173,8 +169,7 @@ def test_snakemake_itself_gives_the_same_bytes(demo, tmp_path):
 
 def test_a_killed_run_is_taken_up_again_and_gives_the_same_bytes(demo, tmp_path):
     (visit,) = demo.dicom.glob("CD_*/DICOM/PA000001/ST000001")
-    config = yaml.safe_load(demo.config.read_text()) | {"key": str(demo.work / "key" / "secret")}
-    (tmp_path / "study.yaml").write_text(yaml.safe_dump(config))
+    (tmp_path / "study.yaml").write_text(yaml.safe_dump(demo.elsewhere()))
     release, work = tmp_path / "release", tmp_path / "work"
     arguments = ("run", visit, release, "--work", work, "--config", tmp_path / "study.yaml", "--cores", "1")
     running = demo.workflow.started(*arguments)
