@@ -1,8 +1,8 @@
 """Text burned into copies of images: which of it the judge finds, what it finds in clean ones, and the time.
 
-OMP_NUM_THREADS=1 python bench/text.py IMAGE.nii.gz ...
+OMP_NUM_THREADS=1 python bench/text.py [IMAGE.nii.gz ...]
 
-Images are taken as they are, slices along their third axis; one whose name ends in ct is a CT.
+Without an image the public T2w is taken. Slices lie along the third axis; one whose name ends in ct is a CT.
 """
 
 import argparse
@@ -14,6 +14,7 @@ import nibabel as nib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from defacing.heads import DATA
 from efface import burned
 
 LINES = ("ANDERSSON EVA", "19510203-1234", "ID 884213")  # of nobody
@@ -77,7 +78,8 @@ def cases(volume: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
 def main() -> None:
     """Print the table: strings read, and whether the image is held."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE")
+    default = [DATA / "nifti_heads" / "T2w.nii.gz"]
+    parser.add_argument("images", nargs="*", default=default, type=Path, metavar="IMAGE")
     paths = parser.parse_args().images
     rows, seconds = {}, []
     for path in paths:

@@ -8,6 +8,7 @@ import yaml
 from efface.audit import COLUMNS, audit, clinic, smallcells
 from efface.dictionary import read_dictionary
 from efface.errors import EffaceError, guarded, leave
+from efface.settings import FURTHER
 from efface.tables import read_json, read_tsv, write_tsv
 
 
@@ -17,7 +18,9 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--bids", type=Path, required=True, help="the staged dataset")
     parser.add_argument("--identifiers", type=Path, required=True, help="table of values not to be found")
     parser.add_argument("--policy", type=Path, required=True, help="allow-list of sidecar keys, YAML")
-    parser.add_argument("--level", type=int, default=6, help="keys of a higher level are not allowed (6)")
+    parser.add_argument(
+        "--level", type=int, default=FURTHER, help="keys of a higher level are not allowed (6)"
+    )
     parser.add_argument("--scanners", default="", help="what a person has allowed of scanners, YAML")
     parser.add_argument(
         "--tables", type=Path, nargs="*", default=[], help="clinical tables, as they were given"
@@ -49,9 +52,9 @@ def main(argv: list[str] | None = None) -> None:
         released={row["image"] for row in outcome if row["decision"] == "release"},
     )
     quasi = {name for _, dictionary in given for name in read_dictionary(dictionary).quasi}
-    findings += smallcells.findings(args.bids, quasi, args.k_min)
+    cells = smallcells.smallcells(args.bids, quasi)
+    findings = smallcells.findings(cells, args.k_min) + findings
     if args.k_anonymity:
-        cells = smallcells.smallcells(args.bids, quasi)
         write_tsv(args.k_anonymity, (row._asdict() for row in cells), smallcells.Cells._fields)
     write_tsv(args.findings, (finding._asdict() for finding in findings), COLUMNS)
 

@@ -3,10 +3,11 @@
 import argparse
 from pathlib import Path
 
-from efface import nifti, policy, proof, scanners, sidecar, tables
+from efface import nifti, policy, privates, proof, scanners, sidecar, tables
 from efface.convert import ENGINES, convert_series, diffusion
 from efface.errors import Held, guarded, leave
 from efface.files import replacing
+from efface.settings import FURTHER
 
 
 def parser() -> argparse.ArgumentParser:
@@ -16,7 +17,7 @@ def parser() -> argparse.ArgumentParser:
     line.add_argument("--files", type=Path, required=True, help="the series' files, one path a line")
     line.add_argument("--input", type=Path, required=True, help="the folder that those paths are relative to")
     line.add_argument("--policy", type=Path, required=True, help="what a sidecar may say (YAML)")
-    line.add_argument("--level", type=int, default=6, help="keys of a higher level are left out (6)")
+    line.add_argument("--level", type=int, default=FURTHER, help="keys of a higher level are left out (6)")
     line.add_argument("--scanners", default="", help="what a person has allowed of scanners (YAML)")
     line.add_argument("--out", type=Path, required=True, help="the image to write (.nii.gz); empty when held")
     line.add_argument(
@@ -40,12 +41,13 @@ def main(argv: list[str] | None = None) -> int:
     plan, rules = tables.read_json(args.plan), policy.load(args.policy, args.level)
     listed = args.files.read_text(encoding="utf-8", errors="surrogateescape")
     files = [args.input / name for name in listed.split("\n") if name]
+    allowed = _allowed(args.scanners, plan.get("profile"))
+    wanted = (*rules.keywords, *(tag for rule in allowed for tag in privates.wanted(rule)))
     try:
         with proof.beside(files, plan) as prove:
-            conversion = convert_series(files, plan, rules.keywords, args.engine)
+            conversion = convert_series(files, plan, wanted, args.engine)
             description = sidecar.describe(conversion, plan, rules, complete=not args.unchecked)
-            allowed = _allowed(args.scanners, plan.get("profile"))
-            description |= sidecar.private(files, conversion, allowed)
+            description |= sidecar.private(conversion, allowed)
             nifti.write(args.out, conversion.voxels, conversion.header(), level=1)
             gradients = ("", "")
             if conversion.b_values is not None:

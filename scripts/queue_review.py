@@ -9,6 +9,7 @@ from efface import examination, policy, scanners
 from efface.errors import guarded, leave
 from efface.files import replacing, sha256
 from efface.queue import COLUMNS, ROUNDS, next_round, proposal, rows
+from efface.settings import FURTHER
 from efface.tables import read_json, read_tsv, write_tsv
 
 _HEAD = """\
@@ -23,7 +24,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--index", type=Path, required=True, help="folder that index_series wrote")
     parser.add_argument("--plan", type=Path, required=True, help="folder that plan_images wrote")
     parser.add_argument("--policy", type=Path, required=True, help="the sidecar's policy")
-    parser.add_argument("--level", type=int, default=policy.HIGHEST_LEVEL, help="level of release")
+    parser.add_argument("--level", type=int, default=FURTHER, help="level of release")
     parser.add_argument("--scanners", default="", help="registry of scanners")
     parser.add_argument("--vocabulary", type=Path, required=True, help="words of the controlled label")
     parser.add_argument("--doubts", default="", help="table of doubts about people")

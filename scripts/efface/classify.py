@@ -6,9 +6,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-import yaml
 
-from efface.schema import check
+from efface.schema import check, read
 
 Attributes = dict[str, list[str]]
 
@@ -87,8 +86,7 @@ class Modalities:
     """
 
     def __init__(self, path: Path | str, schema: Path | str, names: Sequence[dict] = ()):
-        self._rules = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-        check(self._rules, schema, Path(path).name)
+        self._rules = read(path, schema, Path(path).name)
         named = [{"name": "the configuration"} | row for row in names]
         check(self._rules | {"add": named}, schema, "the configuration, names")
         self._rules["add"] = [*self._rules.get("add", ()), *named]

@@ -10,11 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from efface import dates
-from efface.dictionary import MISSING, NUMBER, Column, Dictionary, read_dictionary
+from efface.dictionary import MISSING, NUMBER, Column, Dictionary
 from efface.errors import UsageError
 from efface.identity import normalised
-
-__all__ = ["Imported", "Person", "imported", "read_dictionary"]
 
 _LONGEST_LIFE = 120
 _DELIMITERS = ("\t", ";", ",")

@@ -4,15 +4,26 @@ from collections.abc import Iterable, Mapping
 from operator import itemgetter
 from pathlib import Path
 
+from efface.errors import EffaceError
+from efface.identity import normalised
 from efface.tables import read_tsv, write_tsv
 
 COLUMNS = ("participant_id", "source_id", "birth_date", "first_session")
 
 
 def read(path: Path | str) -> dict[str, dict[str, str]]:
-    """Return the rows by source ID; none where there is no table yet."""
-    rows = read_tsv(path, COLUMNS) if path and Path(path).exists() else []
-    return {row["source_id"]: row for row in rows}
+    """Return the rows by normalised source ID; none where there is no table yet.
+
+    Raises
+    ------
+    EffaceError
+        When one ID has two rows.
+    """
+    rows: dict[str, dict[str, str]] = {}
+    for number, row in enumerate(read_tsv(path, COLUMNS) if path and Path(path).exists() else [], 2):
+        if rows.setdefault(normalised(row["source_id"]), row) is not row:
+            raise EffaceError(f"the crosswalk, row {number}: an ID that another row has", todo="index again")
+    return rows
 
 
 def labels(rows: Mapping[str, Mapping[str, str]]) -> dict[str, str]:

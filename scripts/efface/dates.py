@@ -39,21 +39,14 @@ def age(birth: str, examination: str, stated: str = "", believe: str = "birth_da
         DA values.
     stated : str
         PatientAge, an AS value such as 041Y (PS3.5 6.2).
-    believe : {"birth_date", "stated", "hold"}
+    believe : {"birth_date", "stated"}
         Which of the two counts where both are there.
-
-    Raises
-    ------
-    Held
-        With "hold", when the two conflict.
 
     >>> age("19420201", "19830131")
     40
     >>> age("", "", "010M")
     0
     """
-    if believe == "hold" and ages_conflict(birth, examination, stated):
-        raise Held("PatientAge and PatientBirthDate differ by more than a year")
     found = [_years_between(birth, examination), _stated_years(stated)]
     possible = [years for years in found if years is not None and 0 <= years < _IMPOSSIBLE_AGE]
     return min(possible[-1 if believe == "stated" else 0], OLDEST_AGE) if possible else None

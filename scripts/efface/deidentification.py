@@ -6,6 +6,7 @@ from pydicom.datadict import tag_for_keyword
 
 from efface.examination import CONTRAST, TEXTS
 from efface.policy import Key, Policy, listed
+from efface.settings import PERIOD
 
 # Those that can hold. Never 113103 and 113104, about graphics and reports that are cleaned and kept: none is
 # kept. Never 113106, 113109, 113110, 113112 (true dates, serial numbers and stations, UIDs, institutions): no
@@ -21,7 +22,6 @@ METHODS = {
 }
 # Derived keys whose words are read from attributes that Table E.1-1 lists.
 _LABELS = {"BodyPart": TEXTS, "ContrastAgent": (*CONTRAST, *TEXTS)}
-_PERIODS_FROM = 3
 _CHARACTERISTICS = ("age", "sex", "weight", "size")
 
 
@@ -52,7 +52,7 @@ def codes(policy: Policy, config: Mapping, *, faces: bool, ocr: bool, private: b
         "113105": any(map(_describes, policy.keys)),  # E.3.5: words of closed lists are what remains
         # E.3.6: moved by a keyed shift or factor, or given as periods of years. An order has no date.
         "113107": dates["mode"] in ("shift", "proportional")
-        or bool(dates["period"] and config["level"] >= _PERIODS_FROM),
+        or bool(dates["period"] and config["level"] >= PERIOD),
         "113108": any(people[name] for name in _CHARACTERISTICS),  # E.3.7, in participants.tsv
         "113111": private,  # E.3.10: each with a reason, by creator and element
     }

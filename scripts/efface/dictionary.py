@@ -9,17 +9,14 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-import yaml
-
 from efface import schema
 from efface.dates import OLDEST_AGE
 from efface.errors import UsageError
-from efface.settings import WORKFLOW
+from efface.settings import DIAGNOSIS, FURTHER, WORKFLOW
 
 MISSING = "n/a"  # BIDS, "Tabular files"
 NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]+)?(?:[eE][-+]?[0-9]{1,3})?")
 _MOST_LEVELS, _LONGEST_LEVEL = 30, 40
-_DIAGNOSIS, _FURTHER = 5, 6  # levels of the configuration
 _SCHEMA = WORKFLOW / "schemas" / "dictionary.schema.yaml"
 _TELLING_LEVEL = re.compile(
     r"[0-9]{5}|[0-9]{1,4}[-./][0-9]{1,2}[-./][0-9]{1,4}|(?<![0-9])(?:19|20)[0-9]{2}(?![0-9])|[@\t\r\n]"
@@ -87,7 +84,7 @@ class Dictionary:
             With the first such column and the level that it needs.
         """
         for column in self.columns:
-            needed = _DIAGNOSIS if column.rule.get("diagnosis") else _FURTHER
+            needed = DIAGNOSIS if column.rule.get("diagnosis") else FURTHER
             if level < needed:
                 raise UsageError(
                     f"{self.file}, column {column.source}",
@@ -108,12 +105,7 @@ def read_dictionary(path: Path | str) -> Dictionary:
     path = Path(path)
     if not path.is_file():
         raise UsageError("a table's dictionary", expected="a file", found="none at that path")
-    try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, ValueError):  # a date that is none is a ValueError
-        raise UsageError(path.name, expected="YAML in UTF-8", found="a syntax error") from None
-    schema.check(raw, _SCHEMA, path.name)
-    raw = schema.defaults(raw, _SCHEMA)
+    raw = schema.defaults(schema.read(path, _SCHEMA, path.name), _SCHEMA)
     rules = raw["columns"]
     columns = tuple(
         Column(source, rule, frozenset(rule.get("missing", raw["missing"])))

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import yaml
 
 from efface import schema
 from efface.dicom import numbers
@@ -69,8 +68,7 @@ def load(path: Path | str) -> Vocabulary:
     UsageError
         When it does not fit the schema.
     """
-    raw = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    schema.check(raw, _SCHEMA, f"vocabulary {Path(path).name}")
+    raw = schema.read(path, _SCHEMA, f"vocabulary {Path(path).name}")
     fillers = frozenset(map(_folded, raw["fillers"]))
     words = {"BodyPart": raw["body_part"], "ContrastAgent": raw["contrast"], "ImagePlane": raw["plane"]}
     return Vocabulary(

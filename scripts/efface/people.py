@@ -3,7 +3,7 @@
 import datetime
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -78,15 +78,23 @@ def doubts(index: Mapping[str, Attributes], age_conflict: str) -> list[Doubt]:
     for attributes in index.values():
         of_study[first(attributes, "StudyInstanceUID")].append(attributes)
         of_person[person_of(attributes)].append(attributes)
+    in_study = {study: _several(group, "PatientID") for study, group in of_study.items()}
+    in_person = {
+        person: {name: _several(group, name) for name in ("PatientBirthDate", "PatientName")}
+        for person, group in of_person.items()
+    }
     found = []
     for series, attributes in sorted(index.items()):
-        study = of_study[first(attributes, "StudyInstanceUID")]
-        person = of_person[person_of(attributes)]
-        found += [Doubt(series, *rest) for rest in _doubts(attributes, study, person, age_conflict)]
+        ids = in_study[first(attributes, "StudyInstanceUID")]
+        names = in_person[person_of(attributes)]
+        found += [Doubt(series, *rest) for rest in _doubts(attributes, ids, names, age_conflict)]
     return found
 
 
-def _doubts(attributes: Attributes, study: list, person: list, age_conflict: str):
+def _doubts(
+    attributes: Attributes, ids: tuple, names: Mapping[str, tuple], age_conflict: str
+) -> Iterator[tuple]:
+    """Yield the doubts about one series; `ids` and `names`: what its study and its person have several of."""
     if not first(attributes, "SeriesInstanceUID"):
         yield "SeriesInstanceUID", (), "SeriesInstanceUID is missing: which files belong together is unknown"
     if not person_of(attributes):
@@ -95,19 +103,23 @@ def _doubts(attributes: Attributes, study: list, person: list, age_conflict: str
     differing = [name for name in _ONE_PERSON if _differ(name, attributes.get(name, ()))]
     for name in differing:
         yield name, tuple(attributes[name]), f"{' and '.join(differing)} differ within the series (K15)"
-    if _differ("PatientID", ids := _all(study, "PatientID")):
-        yield "PatientID", tuple(ids), "PatientID differs within the study (K15)"
-    for name in ("PatientBirthDate", "PatientName"):
-        if _differ(name, values := [value for value in _all(person, name) if value]):
-            yield name, tuple(values), f"one PatientID with several {name}s (K15)", True
+    if ids:
+        yield "PatientID", ids, "PatientID differs within the study (K15)"
+    for name, values in names.items():
+        if values:
+            yield name, values, f"one PatientID with several {name}s (K15)", True
     stated = [first(attributes, name) for name in ("PatientBirthDate", "StudyDate", "PatientAge")]
     if age_conflict == "hold" and dates.ages_conflict(*stated):
         reason = "PatientAge disagrees with PatientBirthDate: participants.age_conflict says what to believe"
         yield "PatientAge", tuple(stated), reason, True
 
 
-def _all(together: Iterable[Attributes], keyword: str) -> list[str]:
-    return sorted({value for attributes in together for value in attributes.get(keyword, ())})
+def _several(together: Iterable[Attributes], keyword: str) -> tuple[str, ...]:
+    """Return the values of an attribute in several series, none where they are one person's."""
+    values = sorted({value for attributes in together for value in attributes.get(keyword, ())})
+    if keyword != "PatientID":
+        values = [value for value in values if value]  # what one series does not say another may
+    return tuple(values) if _differ(keyword, values) else ()
 
 
 def _differ(keyword: str, values: Iterable[str]) -> bool:
@@ -118,8 +130,8 @@ def _differ(keyword: str, values: Iterable[str]) -> bool:
 
 def sessions(
     index: Mapping[str, Attributes], subject_of: Mapping[str, str], key: bytes, config: Mapping
-) -> tuple[dict[tuple[str, str], Session], dict[str, str]]:
-    """Return the session of each study, by person and StudyInstanceUID, and by person what is in the way.
+) -> tuple[dict[tuple[str, str], Session], list[Doubt]]:
+    """Return the session of each study, by person and StudyInstanceUID, and doubts about their dates.
 
     Parameters
     ----------
@@ -149,7 +161,12 @@ def sessions(
         for study, label in labels.items():
             day = dates.date(when_by_study[study][0])
             found[person, study] = Session(label, _text(shown.get(day)), _period(day, config["period"]))
-    return found, faults
+    doubted = [
+        Doubt(series, "StudyDate", (), fault)
+        for series, attributes in index.items()
+        if (fault := faults.get(person_of(attributes)))
+    ]
+    return found, doubted
 
 
 def people(shown: Iterable[Attributes], subject_of: Mapping[str, str], config: Mapping) -> list[Person]:
@@ -167,7 +184,8 @@ def people(shown: Iterable[Attributes], subject_of: Mapping[str, str], config: M
         scans[person_of(attributes)].append(attributes)
     found = []
     for person, all_of_them in scans.items():
-        earliest = min(all_of_them, key=lambda attributes: first(attributes, "StudyDate"))
+        # One without a date tells no age.
+        earliest = min(all_of_them, key=lambda attributes: first(attributes, "StudyDate") or "9")
         birth, day, stated, sex, weight, size = (
             first(earliest, keyword)
             for keyword in (

@@ -12,11 +12,11 @@ from efface.leader import leaders
 from efface.parts import Traits
 from efface.people import Doubt, Person, Session, doubts, first, people, person_of, sessions
 from efface.schema import check
+from efface.settings import EXAMINATION
 from efface.siblings import Member, relate
 from efface.tables import read_tsv
 
 # What a person may accept with `keep`: faults that the conversion can name, mend visibly and prove.
-_LEVEL_OF_EXAMINATION = 4  # below, a name does not tell either whether contrast was given
 ACCEPTABLE = ("missing_slices",)
 
 
@@ -89,13 +89,8 @@ def plan(
     label_of : mapping of str to str
         The label of every person in the index, by `people.person_of`.
     """
-    session_of, faults = sessions(index, label_of, key, config["dates"])
-    doubted = doubts(index, config["participants"]["age_conflict"])
-    doubted += [
-        Doubt(series, "StudyDate", (), fault)
-        for series, attributes in index.items()
-        if (fault := faults.get(person_of(attributes)))
-    ]
+    session_of, doubted = sessions(index, label_of, key, config["dates"])
+    doubted = doubts(index, config["participants"]["age_conflict"]) + doubted
     doubts_of = defaultdict(list)
     for doubt in doubted:
         doubts_of[doubt.series].append(doubt)
@@ -192,8 +187,8 @@ def _record(
 ) -> dict:
     person = person_of(attributes)
     entities = naming.parse(override["name"]).entities if "name" in override else dict(kind.entities)
-    if config["level"] < _LEVEL_OF_EXAMINATION:
-        entities.pop("ce", None)
+    if config["level"] < EXAMINATION:
+        entities.pop("ce", None)  # a name must not tell either whether contrast was given
     if kind.datatype == "func" and config["task"]:
         entities = {"task": config["task"]} | entities
     metadata = dict(config["metadata"].get(kind.suffix, {}))

@@ -7,14 +7,12 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-import yaml
 from pydicom.datadict import dictionary_VR, tag_for_keyword
 
 from efface import schema
 from efface.errors import UsageError
-from efface.settings import WORKFLOW
+from efface.settings import FURTHER, WORKFLOW
 
-HIGHEST_LEVEL = 6
 # Attributes of these kinds name people, places or days, or hold free text or bytes (DICOM PS3.5 6.2).
 FORBIDDEN_VR = frozenset("DA DT TM PN UI LT ST UT UC UR AE OB OW OF OD OL OV UN".split())
 _NUMERIC_VR = frozenset("DS IS FD FL US SS UL SL UV SV".split())
@@ -86,7 +84,7 @@ class Policy:
         return tuple(sorted({path.split(".")[0] for key in self.keys for path in key.sources}))
 
 
-def load(path: Path, level: int = HIGHEST_LEVEL) -> Policy:
+def load(path: Path, level: int = FURTHER) -> Policy:
     """Return the policy in a YAML file, without the keys above a level of release.
 
     Raises
@@ -96,11 +94,7 @@ def load(path: Path, level: int = HIGHEST_LEVEL) -> Policy:
         gives a key no reason of its own. Keys above the level are checked too.
     """
     path = Path(path)
-    try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError):
-        raise UsageError(f"policy {path.name}", expected="YAML", found="a syntax error") from None
-    schema.check(raw, _SCHEMA, f"policy {path.name}")
+    raw = schema.read(path, _SCHEMA, f"policy {path.name}")
     keys = tuple(_key(name, rule, path.name) for name, rule in raw["keys"].items())
     _check_reasons(keys, path.name)
     return Policy(raw["name"], tuple(key for key in keys if key.level <= level))

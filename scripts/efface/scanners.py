@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-import yaml
-
 from efface import schema
 from efface.errors import UsageError
 from efface.policy import Key
@@ -99,13 +97,7 @@ def read(path: Path | str) -> Registry:
     UsageError
         When it does not fit the schema or contradicts itself.
     """
-    path = Path(path)
-    try:
-        entries = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError):
-        raise UsageError(f"scanners {path.name}", expected="YAML", found="a syntax error") from None
-    schema.check(entries, _SCHEMA, f"scanners {path.name}")
-    return Registry(entries)
+    return Registry(schema.read(path, _SCHEMA, f"scanners {Path(path).name}"))
 
 
 def scanner(attributes: Mapping[str, Sequence[str]]) -> Scanner:

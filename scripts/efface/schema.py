@@ -8,6 +8,40 @@ import yaml
 from efface.errors import UsageError
 
 
+def read(path: Path | str, schema: Path | str, name: str) -> object:
+    """Return the document in a YAML file that is called `name`, once it was checked.
+
+    Raises
+    ------
+    UsageError
+        When it is no YAML, has a key twice, or does not follow the schema.
+    """
+    try:
+        document = yaml.load(Path(path).read_text(encoding="utf-8"), _EachKeyOnce)
+    except _Twice as twice:
+        raise UsageError(
+            f"{name}: a key of line {twice.args[0]} or below stands twice", todo="keep one"
+        ) from None
+    except (yaml.YAMLError, ValueError):  # a date that is none is a ValueError
+        raise UsageError(name, expected="YAML in UTF-8", found="a syntax error") from None
+    check(document, schema, name)
+    return document
+
+
+class _Twice(Exception):
+    """A key stands twice in the mapping that begins on this line."""
+
+
+class _EachKeyOnce(yaml.SafeLoader):
+    """Of two equal keys PyYAML takes the last one without a word."""
+
+    def construct_mapping(self, node, deep=False):
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        if len(set(map(str, keys))) < len(keys):
+            raise _Twice(node.start_mark.line + 1)
+        return super().construct_mapping(node, deep)
+
+
 def check(document: object, schema: Path | str, name: str) -> None:
     """Check a document that was read from the file called `name`.
 

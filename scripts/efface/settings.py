@@ -11,12 +11,10 @@ from efface.schema import check, defaults
 REPOSITORY = Path(__file__).resolve().parents[2]
 WORKFLOW = REPOSITORY / "workflow"
 CONFIG_SCHEMA = WORKFLOW / "schemas" / "config.schema.yaml"
-_LEVEL_OF_PERIOD = 3
-_FILES = (
-    "table",
-    "dictionary",
-    "second_key",
-)  # a path may hold a name: files are inputs of a step, no params
+# Levels of release, each with those below it: time period, kind of examination, diagnosis, the rest.
+PERIOD, EXAMINATION, DIAGNOSIS, FURTHER = 3, 4, 5, 6
+# A path may hold a name: these files are inputs of a step, no params.
+_FILES = ("table", "dictionary", "second_key")
 OWN_METHODS = ("atlas", "quickshear")
 
 
@@ -102,10 +100,10 @@ def settings(config: dict) -> Settings:
         raise UsageError("the configuration, text.blank", expected="text.ocr too", todo="set text.ocr: true")
     if config["dates"]["mode"] == "order" and config["dates"]["period"]:
         raise UsageError("the configuration, dates", expected="either mode order or a period", found="both")
-    if config["dates"]["period"] and config["level"] < _LEVEL_OF_PERIOD:
+    if config["dates"]["period"] and config["level"] < PERIOD:
         raise UsageError(
             "the configuration, dates.period",
-            expected=f"level {_LEVEL_OF_PERIOD} or more",
+            expected=f"level {PERIOD} or more",
             found=f"level {config['level']}",
             todo="raise the level or set dates.period to 0",
         )

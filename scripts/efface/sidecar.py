@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import pydicom
 
 from efface import privates
 from efface.convert import Conversion
-from efface.dicom import frame_value, numbers, read
+from efface.dicom import frame_value, numbers
 from efface.errors import Held
 from efface.policy import Key, Policy
 from efface.scanners import Private
@@ -106,19 +105,15 @@ def describe(
     return sidecar
 
 
-def private(files: list[Path], conversion: Conversion, allowed: Sequence[Private]) -> dict[str, object]:
+def private(conversion: Conversion, allowed: Sequence[Private]) -> dict[str, object]:
     """Return what private elements that a scanner's profile allows say, where all frames say the same.
 
     Parameters
     ----------
-    files : list of Path
-        In the order of the conversion's headers.
     allowed : sequence of Private
-        The elements that the profile allows.
+        The elements that the profile allows; the conversion's headers must hold what `privates.wanted` says.
     """
-    wanted = [tag for rule in allowed for tag in privates.wanted(rule)]
-    headers = [read(path, wanted) for path in files] if allowed else []
-    shown = {}
+    headers, shown = conversion.headers, {}
     for rule in allowed:
         found = {privates.value(headers[frame.source], rule, frame.number) for frame in conversion.frames}
         value = _published(found.pop(), rule.key) if len(found) == 1 else None

@@ -150,6 +150,21 @@ def test_r35_a_private_element_comes_through_where_the_scanners_profile_allows_i
     assert "Planted" not in sidecar.read_text()
 
 
+def test_a_copy_of_a_file_does_not_shift_whose_private_element_is_read(study, tmp_path):
+    """The element differs in the last file alone, which a copy of the first one must not hide."""
+    paths = sorted((tmp_path / "input").rglob("*.dcm"))
+    for path in paths:
+        header = pydicom.dcmread(path)
+        shown = "C:HE1-4" if path != paths[-1] else "other"
+        header.private_block(0x0051, "PLANTED MAKER 1", create=True).add_new(0x0F, "LO", shown)
+        header.save_as(path)
+    (tmp_path / "scanners.yaml").write_text(REGISTRY)
+    line, _, sidecar, proof = study(chosen=[0, *range(SHAPE[2])], profile=0)
+    assert convert_series.main([*line, "--scanners", str(tmp_path / "scanners.yaml")]) == 0
+    assert json.loads(proof.read_text())["decision"] == "proved"
+    assert "CoilString" not in json.loads(sidecar.read_text())
+
+
 def test_r02_keys_above_the_level_are_left_out(study):
     line, _, sidecar, _ = study()
     assert convert_series.main([*line, "--level", "1"]) == 0

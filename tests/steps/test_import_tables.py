@@ -3,6 +3,7 @@
 import pytest
 
 import import_tables
+from efface import crosswalk
 from efface.errors import USAGE, guarded
 from efface.tables import read_json, read_tsv, write_tsv
 
@@ -39,7 +40,7 @@ def run(tmp_path):
         },
         {"participant_id": "sub-a7", "source_id": "QX 770413", "birth_date": "", "first_session": "20190502"},
     ]
-    write_tsv(tmp_path / "crosswalk.tsv", people, import_tables.CROSSWALK)
+    write_tsv(tmp_path / "crosswalk.tsv", people, crosswalk.COLUMNS)
     (tmp_path / "dictionary.yaml").write_text(DICTIONARY)
     (tmp_path / "table.csv").write_text(EXPORT)
 
@@ -105,6 +106,6 @@ def test_r02_a_lower_level_is_refused(run, capsys):
 def test_two_people_under_one_id_are_refused(run, tmp_path, capsys):
     rows = read_tsv(tmp_path / "crosswalk.tsv")
     rows[1]["source_id"] = " qx770412"
-    write_tsv(tmp_path / "crosswalk.tsv", rows, import_tables.CROSSWALK)
+    write_tsv(tmp_path / "crosswalk.tsv", rows, crosswalk.COLUMNS)
     assert run() == 1
     assert "the crosswalk, row 3" in capsys.readouterr().err

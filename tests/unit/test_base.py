@@ -8,7 +8,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from efface import nifti
+from efface import nifti, schema
 from efface.errors import EffaceError, Held, UsageError, guarded
 from efface.files import private_folder, replacing, sha256
 from efface.tables import read_tsv, write_json, write_tsv
@@ -129,3 +129,14 @@ def test_nifti_refuses_what_is_none(tmp_path):
     (tmp_path / "a.nii.gz").write_bytes(b"not an image")
     with pytest.raises(EffaceError, match="expected a NIfTI file"):
         nifti.read(tmp_path / "a.nii.gz")
+
+
+def test_a_key_that_stands_twice_is_refused(tmp_path):
+    path, rules = tmp_path / "a.yaml", tmp_path / "rules.yaml"
+    rules.write_text("type: object")
+    path.write_text("a: 1\nb: {c: 1}\n")
+    assert schema.read(path, rules, "a.yaml") == {"a": 1, "b": {"c": 1}}
+    for text, line in (("a: 1\nb: 2\na: 3\n", 1), ("a: 1\nb:\n  c: 1\n  c: 2\n", 3)):
+        path.write_text(text)
+        with pytest.raises(UsageError, match=f"a.yaml: a key of line {line} or below stands twice"):
+            schema.read(path, rules, "a.yaml")

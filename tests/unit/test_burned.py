@@ -13,6 +13,7 @@ from efface.deface.blank import border
 from efface.errors import Held, UsageError
 from heads import ATLAS_FOLDER, head_image
 from phantom import centred, make_series
+from text import AXES
 
 LINES = ("ANDERSSON EVA", "19510203-1234", "ID 884213")
 REPORT = ("Patient Name: ANDERSSON EVA", "Exam no: 7781", "Dose Report", "1  Scout  -  -  -",
@@ -108,24 +109,12 @@ def test_r08_half_of_the_slices_decide(head):
         assert bool(burned.flat(voxels)) is held
 
 
-TURNS = {
-    "as it was": lambda v: v,
-    "mirrored": lambda v: v[::-1],
-    "upside down and mirrored": lambda v: v[:, ::-1],
-    "turned by 180 degrees": lambda v: v[::-1, ::-1],
-    "exchanged": lambda v: v.swapaxes(0, 1),
-    "turned by 90 degrees": lambda v: v.swapaxes(0, 1)[::-1],
-    "turned by 270 degrees": lambda v: v.swapaxes(0, 1)[:, ::-1],
-    "turned and mirrored": lambda v: v.swapaxes(0, 1)[::-1, ::-1],
-}
-
-
-@pytest.mark.parametrize("turn", TURNS)
+@pytest.mark.parametrize("turn", AXES)
 def test_r45_corner_text_is_found_whichever_way_the_axes_run(head, turn, monkeypatch):
     """One slice that no sampling hits: only the projections show it."""
     monkeypatch.setattr(burned, "SAMPLED", 2)
     monkeypatch.setattr(burned, "STANDING_OUT", 0)
-    found = burned.words(TURNS[turn](with_text(head, slices=slice(12, 13))), "MR")
+    found = burned.words(AXES[turn](with_text(head, slices=slice(12, 13))), "MR")
     assert found.strings >= 2 and "(K13)" in found.reason
 
 

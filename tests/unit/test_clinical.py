@@ -7,6 +7,7 @@ import yaml
 
 from conftest import REPOSITORY
 from efface import clinical
+from efface.dictionary import read_dictionary
 from efface.errors import UsageError
 from efface.identity import normalised, pseudonym
 
@@ -37,7 +38,7 @@ def study(tmp_path):
             text if text is not None else "".join(",".join(map(str, line)) + "\n" for line in lines)
         )
         people = {normalised(source): person for source, person in PEOPLE.items()}
-        return clinical.imported(table, clinical.read_dictionary(dictionary), people, level)
+        return clinical.imported(table, read_dictionary(dictionary), people, level)
 
     return write
 
@@ -61,7 +62,7 @@ def test_r27_a_clinical_row_has_the_label_of_the_persons_ct_and_mr(tmp_path):
     people = {normalised(scans["MR"]): clinical.Person(labels["MR"], "19420201", "20190414")}
     (tmp_path / "d.yaml").write_text(yaml.safe_dump({"id": "ID", "columns": {"moca": MOCA}}))
     (tmp_path / "t.csv").write_text("ID,moca\n Qx770412,27\n")
-    result = clinical.imported(tmp_path / "t.csv", clinical.read_dictionary(tmp_path / "d.yaml"), people, 6)
+    result = clinical.imported(tmp_path / "t.csv", read_dictionary(tmp_path / "d.yaml"), people, 6)
     assert result.rows == [{"participant_id": f"sub-{labels['CT']}", "moca": "27"}]
 
 
@@ -311,7 +312,7 @@ def test_a_table_that_is_none_is_refused(study, text, message):
 
 def test_files_that_cannot_be_read_are_refused(study, tmp_path):
     study({"moca": MOCA}, {"moca": [1, 2, 3]})
-    dictionary = clinical.read_dictionary(tmp_path / "dictionary.yaml")
+    dictionary = read_dictionary(tmp_path / "dictionary.yaml")
     (tmp_path / "table.csv").write_bytes("record_id,moca\nÅ,1\n".encode("latin-1"))
     for table in ("table.csv", "absent.csv"):
         with pytest.raises(UsageError, match=r"UTF-8|none at that path"):
@@ -319,9 +320,9 @@ def test_files_that_cannot_be_read_are_refused(study, tmp_path):
     for text in ("id: [", "id: 2019-19-45", ""):
         (tmp_path / "broken.yaml").write_text(text)
         with pytest.raises(UsageError, match=re.escape("broken.yaml")):
-            clinical.read_dictionary(tmp_path / "broken.yaml")
+            read_dictionary(tmp_path / "broken.yaml")
     with pytest.raises(UsageError, match="none at that path"):
-        clinical.read_dictionary(tmp_path / "absent.yaml")
+        read_dictionary(tmp_path / "absent.yaml")
 
 
 def test_categories_and_ages_count_among_what_singles_out_unless_it_says_otherwise(study, tmp_path):
@@ -334,7 +335,7 @@ def test_categories_and_ages_count_among_what_singles_out_unless_it_says_otherwi
     }
     columns |= {"apoe": MOCA | {"quasi": True}}
     study(columns, {name: ["", "", ""] for name in columns})
-    assert clinical.read_dictionary(tmp_path / "dictionary.yaml").quasi == ("dx", "onset_age", "apoe")
+    assert read_dictionary(tmp_path / "dictionary.yaml").quasi == ("dx", "onset_age", "apoe")
 
 
 def test_the_example_of_the_document_is_true(tmp_path):
@@ -348,6 +349,6 @@ def test_the_example_of_the_document_is_true(tmp_path):
         "QX770412": clinical.Person("7kq2mzxa", "19420201", "20190413"),
         "QX770413": clinical.Person("b4wvn3te", "", "20190504"),
     }
-    result = clinical.imported(tmp_path / "t.csv", clinical.read_dictionary(tmp_path / "d.yaml"), people, 6)
+    result = clinical.imported(tmp_path / "t.csv", read_dictionary(tmp_path / "d.yaml"), people, 6)
     lines = [list(result.rows[0]), *(list(row.values()) for row in result.rows)]
     assert "".join("\t".join(line) + "\n" for line in lines) == released

@@ -172,6 +172,17 @@ def test_every_rule_has_what_every_rule_has(path):
         assert block.count("lambda") <= 1
 
 
+def test_what_a_rule_asks_of_the_configuration_reaches_its_program():
+    for path in RULES:
+        for block in re.split(r"^(?=(?:rule|checkpoint) )", path.read_text(), flags=re.MULTILINE)[1:]:
+            head, shell = block.split("    shell:\n")
+            params = head.partition("    params:\n")[2]
+            wanted = {f"params.{name}" for name in re.findall(r"^ {8}(\w+)=", params, re.MULTILINE)}
+            wanted |= {f"input.{name}" for name in ("policy", "scanners") if f" {name}=" in head}
+            missing = {name for name in wanted if f"{{{name}" not in shell}
+            assert not missing, f"{block.split()[1]} leaves out {sorted(missing)}"
+
+
 def test_only_the_release_rules_write_to_the_release():
     for path in RULES:
         if path.stem not in ("release", "common"):

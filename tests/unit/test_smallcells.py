@@ -49,8 +49,8 @@ def test_r03_who_is_alone_by_age_sex_site_model_and_diagnosis_blocks_below_k_min
     bids = dataset(PAIRS)
     whole = smallcells(bids, ["diagnosis"])[0]
     assert whole == ("all columns", "age, diagnosis, scanner, sex, site", 4, 2, 2, 0)
-    assert findings(bids, ["diagnosis"], 2) == []
-    (finding,) = findings(bids, ["diagnosis"], 3)
+    assert findings(smallcells(bids, ["diagnosis"]), 2) == []
+    (finding,) = findings(smallcells(bids, ["diagnosis"]), 3)
     assert (finding.severity, finding.file) == (BLOCK, "participants.tsv")
     assert "k is 2, k_min is 3" in finding.what
 
@@ -63,7 +63,7 @@ def test_r03_each_column_and_the_scanner_can_single_somebody_out(dataset, place)
     else:
         scanners = [SCANNER | {"ManufacturersModelName": "Verio"}, *scanners[1:]]
     bids = dataset(rows, scanners=scanners)
-    (finding,) = findings(bids, ["diagnosis"], 2)
+    (finding,) = findings(smallcells(bids, ["diagnosis"]), 2)
     assert "k is 1, k_min is 2; 2 of 4 people are alone" in finding.what
     name = ("age", "sex", "site", "diagnosis", "scanner")[place]
     assert f"by {name} alone" in finding.what
@@ -71,7 +71,7 @@ def test_r03_each_column_and_the_scanner_can_single_somebody_out(dataset, place)
     # The other of the pair is left alone too, but for the scanner, which both pairs share.
     assert row(report, "one column", name).alone == (1 if name == "scanner" else 2)
     assert row(report, "without", name).k == 2  # what leaving it out would gain
-    assert findings(bids, ["diagnosis"], 1) == []
+    assert findings(smallcells(bids, ["diagnosis"]), 1) == []
 
 
 def test_r25_r75_a_small_cohort_gets_its_report_without_a_value(dataset):
@@ -80,15 +80,15 @@ def test_r25_r75_a_small_cohort_gets_its_report_without_a_value(dataset):
     assert report[0].k == 1 and report[0].alone == 2
     assert [one.kind for one in report].count("one column") == 5
     assert [one.columns for one in report if one.kind == "one column"][-1] in ("scanner", "site")
-    said = json.dumps([report, findings(dataset(rows), ["diagnosis"], 2)])
+    said = json.dumps([report, findings(smallcells(dataset(rows), ["diagnosis"]), 2)])
     assert not any(value in said for value in ("41", "87", "aphasia", "Prisma", "sub-"))
 
 
 def test_columns_that_were_not_named_do_not_count(dataset):
     rows = [list(row) for row in PAIRS]
     rows[0][3] = "aphasia"
-    assert findings(dataset(rows), [], 2) == []
-    assert findings(dataset(rows), ["diagnosis"], 2)
+    assert findings(smallcells(dataset(rows), []), 2) == []
+    assert findings(smallcells(dataset(rows), ["diagnosis"]), 2)
 
 
 def test_a_table_of_phenotype_counts_too_with_all_rows_of_a_person(dataset):
@@ -97,20 +97,20 @@ def test_a_table_of_phenotype_counts_too_with_all_rows_of_a_person(dataset):
     rows = [{"participant_id": f"sub-{letter}", "level": "low"} for letter in "abcd"]
     write_tsv(table, rows, ("participant_id", "level"))
     assert "phenotype/moca.level" in smallcells(bids, ["level"])[0].columns
-    assert findings(bids, ["level"], 2) == []
+    assert findings(smallcells(bids, ["level"]), 2) == []
     write_tsv(table, rows[:3], ("participant_id", "level"))
-    assert findings(bids, ["level"], 2)
+    assert findings(smallcells(bids, ["level"]), 2)
     write_tsv(table, [*rows, rows[0] | {"level": "high"}], ("participant_id", "level"))
-    assert findings(bids, ["level"], 2)
+    assert findings(smallcells(bids, ["level"]), 2)
 
 
 def test_a_person_who_is_twice_or_not_in_the_table_hides_nobody(dataset):
     bids = dataset(PAIRS)
     lines = (bids / "participants.tsv").read_text().splitlines()
     (bids / "participants.tsv").write_text("\n".join(line for line in lines if "sub-b" not in line) + "\n")
-    assert findings(bids, [], 2)
+    assert findings(smallcells(bids, []), 2)
     (bids / "participants.tsv").write_text("\n".join([*lines[:2], *lines[1:2], *lines[3:]]) + "\n")
-    assert findings(bids, [], 2)
+    assert findings(smallcells(bids, []), 2)
 
 
 def test_a_sidecar_that_cannot_be_read_leaves_its_person_alone(dataset):
@@ -132,7 +132,7 @@ def test_a_column_that_no_table_has_and_a_table_without_people_are_refused(datas
 def test_nobody_is_no_small_cell(dataset):
     bids = dataset([])
     assert smallcells(bids, ["diagnosis"])[0].people == 0
-    assert findings(bids, ["diagnosis"], 5) == []
+    assert findings(smallcells(bids, ["diagnosis"]), 5) == []
 
 
 def test_grids_and_which_images_there_are_are_counted_and_block_nothing(dataset):
@@ -145,6 +145,6 @@ def test_grids_and_which_images_there_are_are_counted_and_block_nothing(dataset)
     report = smallcells(bids)
     assert row(report, "images", "grids and scanner")[2:] == (4, 2, 1, 1)
     assert row(report, "images", "names")[2:] == (4, 2, 1, 1)
-    assert findings(bids, [], 2) == []
+    assert findings(smallcells(bids, []), 2) == []
     next(bids.glob("sub-a/**/*.nii.gz")).write_bytes(b"no image")
     assert row(smallcells(bids), "images", "grids and scanner").alone == 2

@@ -113,6 +113,22 @@ def test_r40_r58_words_promise_no_more_than_holds(demo):
     assert re.search(r"remain|risk", report, re.IGNORECASE)
 
 
+SCANNERS = """
+- manufacturer: SIEMENS
+  model: Prisma_fit
+  software: syngo MR E11 UAS-site7
+  owner: A. Physicist
+  since: 2026-03
+  private:
+    - key: CoilString
+      creator: SIEMENS MR HEADER
+      element: "0051,xx0F"
+      type: text
+      values: ["C:HE1-4"]
+      reason: The coil decides about the signal.
+"""
+
+
 class Anonymous:
     """One person's scans in the anonymous mode: random labels, shifted dates, no columns of people."""
 
@@ -125,9 +141,12 @@ class Anonymous:
             "mode": "anonymous",
             "identity": {"scheme": "random", "prefix": "dk"},
             "dates": {"mode": "shift", "sessions": "day"},
+            "level": 1,
+            "scanners": "scanners.yaml",
             "participants": {"age": False, "sex": False},
         }
         self.config.write_text(yaml.safe_dump(config))
+        (folder / "scanners.yaml").write_text(SCANNERS)
         self.result = self.run()
 
     def run(self):
@@ -200,6 +219,17 @@ def test_r74_fifty_of_fifty_attributes_are_gone(anonymous):
     ]
     assert left == []
     assert (anonymous.release / "participants.tsv").read_text().splitlines()[0] == "participant_id"
+
+
+def test_r02_r35_the_level_and_the_scanners_profile_reach_the_sidecars(anonymous):
+    sidecars = [read_json(path) for path in anonymous.release.glob("sub-*/ses-*/*/*.json")]
+    assert len(sidecars) == 6
+    for sidecar in sidecars:
+        assert not {"Manufacturer", "ManufacturersModelName", "BodyPart"} & set(sidecar)
+        assert sidecar["CoilString"] == "C:HE1-4"
+        codes = [code["CodeValue"] for code in sidecar["DeidentificationMethodCodeSequence"]]
+        assert codes == ["113100", "113102", "113107", "113111"]
+    assert "A. Physicist 2026-03" in (anonymous.work / "report" / "index.html").read_text()
 
 
 def test_r79_terms_of_use_and_licence_are_given(anonymous):

@@ -19,8 +19,13 @@ from efface.errors import EffaceError
 from efface.files import private_folder
 from efface.publish import timeless
 from efface.schemes import crosswalk_is_kept
-from efface.study import checked
 from efface.tables import read_json, read_tsv
+
+# A job on a cluster reads these files again: what the study names was checked when the run began.
+if workflow.is_main_process:
+    from efface.study import checked
+else:
+    from efface.settings import settings as checked
 
 try:
     settings = checked(config)

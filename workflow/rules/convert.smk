@@ -37,6 +37,7 @@ rule convert_series:
     shell:
         "python {input.script:q} --engine {params.engine}"
         ' --plan {input.plan:q} --files {input.files:q} --input "$EFFACE_INPUT" --policy {input.policy:q}'
+        " --level {params.level} --scanners={input.scanners:q}"
         " --out {output.image:q} --sidecar {output.sidecar:q}"
         " --bval {output.bval:q} --bvec {output.bvec:q} --proof {output.proof:q}"
         " 2> {log:q}"

@@ -1,6 +1,7 @@
 """Cells of a clinical table that must not be found in a release."""
 
 import csv
+import io
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,7 +28,7 @@ def identifiers(table: Path | str, dictionary: Path | str) -> Iterator[dict[str,
     text = Path(table).read_text(encoding="utf-8-sig")
     mark = max(_MARKS, key=text.split("\n", 1)[0].count)
     seen = set()
-    for row in csv.DictReader(text.splitlines(keepends=True), delimiter=mark):
+    for row in csv.DictReader(io.StringIO(text, newline=""), delimiter=mark):
         for column, cell in row.items():
             value, kind = (cell or "").strip() if isinstance(cell, str) else "", kinds.get(column, "drop")
             if not value or (column, value) in seen:

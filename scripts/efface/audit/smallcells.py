@@ -7,7 +7,7 @@ doi:10.1142/S0218488502001648.
 import json
 import re
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -75,9 +75,14 @@ def smallcells(dataset: Path | str, quasi: Collection[str] = ()) -> list[Cells]:
     return [*rows, _cells("images", ["grids and scanner"], grids), _cells("images", ["names"], patterns)]
 
 
-def findings(dataset: Path | str, quasi: Collection[str], k_min: int) -> list[Finding]:
-    """Return a blocking finding when fewer than `k_min` people share what is told of them, else none."""
-    rows = smallcells(dataset, quasi)
+def findings(rows: Sequence[Cells], k_min: int) -> list[Finding]:
+    """Return a blocking finding when fewer than `k_min` people share what is told of them, else none.
+
+    Parameters
+    ----------
+    rows : sequence of Cells
+        From `smallcells`.
+    """
     whole = rows[0]
     if whole.k >= k_min or not whole.people:
         return []

@@ -78,7 +78,7 @@ class Conversion:
 
 
 def convert_series(
-    files: list[Path], plan: dict, keywords: tuple[str, ...] = (), engine_name: str = engine.NAME
+    files: list[Path], plan: dict, keywords: tuple[str | int, ...] = (), engine_name: str = engine.NAME
 ) -> Conversion:
     """Return the image that a series holds.
 
@@ -88,8 +88,8 @@ def convert_series(
         In the order in which the headers are to be.
     plan : dict
         `part`, `accept`, `datatype` and `suffix` are looked at.
-    keywords : tuple of str
-        Top-level attributes that `headers` must keep besides.
+    keywords : tuple of str or int
+        Top-level attributes that `headers` must keep besides, by keyword or tag.
     engine_name : one of ENGINES
         What puts the voxels of a series together, a tilted or uneven CT aside.
 
@@ -143,7 +143,7 @@ def convert_series(
 
 
 def _read(
-    files: list[Path], keywords: tuple[str, ...]
+    files: list[Path], keywords: tuple[str | int, ...]
 ) -> tuple[list[pydicom.Dataset], list[Frame], dict[int, Weighting]]:
     """Return what is wanted of each file, all frames, and by file the weighting of those with one frame."""
     lasting = (*mosaic.KEYWORDS, *phase.WANTED, *timing.WANTED, *keywords)
