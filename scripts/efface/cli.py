@@ -12,7 +12,7 @@ from typing import NoReturn
 from efface import __version__
 from efface.errors import HELD, REFUSED, UsageError, guarded, leave
 from efface.files import private_folder
-from efface.settings import WORKFLOW
+from efface.settings import WORKFLOW, policy_file
 from efface.tables import read_json, read_tsv, write_json, write_tsv
 
 MINIMAL = WORKFLOW / "policies" / "minimal.yaml"
@@ -81,10 +81,10 @@ def parser() -> argparse.ArgumentParser:
     of_policy = policy.add_subparsers(required=True, metavar="WHAT")
     diff = of_policy.add_parser("diff", help="list what two policies keep or modify differently")
     for name in ("a", "b"):
-        diff.add_argument(name, type=Path, metavar=name.upper(), help="policy file, or minimal or research")
+        diff.add_argument(name, metavar=name.upper(), help="policy file, or minimal or research")
     diff.set_defaults(command=_policy_diff)
     compare = of_policy.add_parser("compare", help="compare a policy with DICOM PS3.15 Table E.1-1")
-    compare.add_argument("a", type=Path, metavar="A", help="policy file, or minimal or research")
+    compare.add_argument("a", metavar="A", help="policy file, or minimal or research")
     compare.add_argument("--tsv", action="store_true", help="print every row of the table, as TSV")
     compare.set_defaults(command=_policy_compare)
     return parser
@@ -198,10 +198,10 @@ def _audit(args: argparse.Namespace) -> int:
     return REFUSED if findings else 0
 
 
-def _policy(named: Path):
+def _policy(named: str):
     from efface.policy import load
 
-    path = named if named.suffix else WORKFLOW / "policies" / f"{named}.yaml"
+    path = Path(policy_file(named))
     if not path.is_file():
         raise UsageError("the policy", expected="a file, or minimal or research", found="none of that name")
     return load(path)

@@ -19,7 +19,7 @@ from rich.table import Table
 from efface.errors import HELD, REFUSED, EffaceError, UsageError
 from efface.files import private_folder, replacing
 from efface.publish import refuse_foreign
-from efface.settings import REPOSITORY, Settings
+from efface.settings import REPOSITORY, Settings, policy_file
 from efface.study import checked
 from efface.tables import read_tsv
 
@@ -49,7 +49,7 @@ def study(folder: Path, release: Path, work: Path | None, config: Path | None) -
         if not isinstance(chosen, dict):
             raise UsageError("the configuration", expected="keys and values", found=type(chosen).__name__)
         policy = str(chosen.get("policy") or "")
-        _resolve(chosen, config.parent, *_PATHS, *["policy"] * ("/" in policy or policy.endswith(".yaml")))
+        _resolve(chosen, config.parent, *_PATHS, *["policy"] * (policy_file(policy) == policy))
         for part, keys in _PATHS_BELOW.items():
             parts = chosen.get(part) if isinstance(chosen.get(part), list) else [chosen.get(part)]
             for one in parts:

@@ -69,9 +69,7 @@ def settings(config: dict) -> Settings:
     config = defaults(config, CONFIG_SCHEMA)
     key = config["key"] or f"{config['work']}/key/secret"
     _apart(config, key)
-    policy = config["policy"]
-    if "/" not in policy and not policy.endswith(".yaml"):
-        policy = str(WORKFLOW / "policies" / f"{policy}.yaml")
+    policy = policy_file(config["policy"])
     modalities = config["modalities"] or str(WORKFLOW / "modalities.yaml")
     files = {"policy": policy, "modalities": modalities, "overrides": config["overrides"]}
     files |= {"identity.second_key": config["identity"]["second_key"], "scanners": config["scanners"]}
@@ -110,6 +108,12 @@ def settings(config: dict) -> Settings:
     return Settings(
         config["input"], config["release"], config["work"], key, policy, modalities, atlas, config
     )
+
+
+def policy_file(named: str) -> str:
+    """Return the path of a policy: of one of ours by its name, else what was named."""
+    own = "/" not in named and not named.endswith(".yaml")
+    return str(WORKFLOW / "policies" / f"{named}.yaml") if own else named
 
 
 def _apart(config: dict, key: str) -> None:
