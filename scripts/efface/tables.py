@@ -17,7 +17,8 @@ def read_tsv(path: Path | str, columns: Sequence[str] = ()) -> list[dict[str, st
     EffaceError
         When one of `columns` is missing.
     """
-    with Path(path).open(newline="", encoding="utf-8") as stream:
+    # Spreadsheets begin UTF-8 with a mark of byte order.
+    with Path(path).open(newline="", encoding="utf-8-sig") as stream:
         reader = csv.DictReader(stream, delimiter="\t")
         rows = list(reader)
     missing = [name for name in columns if name not in (reader.fieldnames or ())]
