@@ -72,7 +72,9 @@ def main(argv: list[str] | None = None) -> None:
     records = private_folder(args.out / "images")
     for row in rows:
         if row.image:
-            profile = registry.find(scanners.scanner(attributes[row.series]))
+            scanner = scanners.scanner(attributes[row.series])
+            profile = registry.find(scanner)
+            row.record["scanner"] = list(scanner)
             row.record["profile"] = registry.profiles.index(profile) if profile else None
             row.record["examination"] = examination.describe(attributes[row.series], vocabulary)
             write_json(records / f"{row.image}.json", row.record)

@@ -4,7 +4,7 @@ import argparse
 from collections import Counter
 from pathlib import Path
 
-from efface import __version__
+from efface import __version__, review
 from efface.errors import guarded, leave
 from efface.files import sha256
 from efface.publish import MANIFEST, publish, refuse, settle
@@ -18,6 +18,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--staged", type=Path, help="table of the staged files with their digests")
     parser.add_argument("--findings", type=Path, required=True, help="what the audit found in it")
     parser.add_argument("--outcome", type=Path, required=True, help="table of what became of every series")
+    parser.add_argument("--review", type=Path, help="table of the images with people's decisions")
     parser.add_argument("--release", type=Path, required=True, help="folder of the published dataset")
     parser.add_argument("--record", type=Path, required=True, help="private record of what was published")
     return parser
@@ -32,6 +33,9 @@ def main(argv: list[str] | None = None) -> None:
         refuse(findings, outcome, str(args.findings))
         rows = read_tsv(args.staged, ("path", "sha256")) if args.staged else None
         digests = None if rows is None else {row["path"]: row["sha256"] for row in rows}
+        decided = read_tsv(args.review, review.REQUIRED) if args.review else []
+        if args.review:
+            review.refuse(decided, digests or {})
         files = publish(args.bids, args.release, digests)
     except BaseException:
         settle(args.release)
@@ -42,6 +46,8 @@ def main(argv: list[str] | None = None) -> None:
         "warnings": len(findings),
         "files": len(files),
         "bytes": sum(row["size"] for row in files),
+        "looked_at": sum(bool(row["decision"]) for row in decided if row["item"] not in review.SIGN_OFFS),
+        "signed_by": {row["item"]: row["by"] for row in decided if row["item"] in review.SIGN_OFFS},
         "manifest_sha256": sha256(args.release / MANIFEST),
     }
     write_json(args.record, record)

@@ -24,6 +24,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--study", type=json.loads, required=True, help="the configuration, in JSON")
     parser.add_argument("--policy", type=Path, required=True, help="sidecar policy, YAML")
     parser.add_argument("--scanners", default="", help="registry of scanners, YAML")
+    parser.add_argument("--rejected", type=Path, help="table of images that a person rejected")
     parser.add_argument("--tables", type=Path, nargs="*", default=[], help="clinical tables, NAME.tsv each")
     parser.add_argument("--bids", type=Path, required=True, help="folder of the dataset")
     parser.add_argument("--outcome", type=Path, required=True, help="table of what became of every series")
@@ -40,12 +41,14 @@ def main(argv: list[str] | None = None) -> None:
     policy = load(args.policy, config["level"])
     profiles = scanners.read(args.scanners).profiles if args.scanners else ()
     private_keys = {rule.key.name for profile in profiles for rule in profile.private}
+    rejected = read_tsv(args.rejected, ("image", "reason")) if args.rejected else []
+    rejected = {row["image"]: row["reason"] for row in rejected}
     outcomes, images = [], []
     for row in read_tsv(args.work / "plan" / "images.tsv"):
         name = row["image"]
         proof = read_json(args.work / "proof" / f"{name}.json") if name else None
         check = read_json(args.work / "check" / f"{name}.json") if name else None
-        outcomes.append(outcome(row, proof, check))
+        outcomes.append(outcome(row, proof, check, rejected.get(name, "")))
         if outcomes[-1].decision == "release":
             volume = args.work / "defaced" / f"{name}.nii.gz"
             record = read_json(args.work / "plan" / "images" / f"{name}.json")

@@ -40,8 +40,14 @@ class Outcome:
     reason: str
 
 
-def outcome(row: dict[str, str], proof: dict | None, check: dict | None) -> Outcome:
-    """Return what became of a row of the plan, from what the proof and the check of its image say."""
+def outcome(row: dict[str, str], proof: dict | None, check: dict | None, rejected: str = "") -> Outcome:
+    """Return what became of a row of the plan, from what the proof and the check of its image say.
+
+    Parameters
+    ----------
+    rejected : str
+        Why a person rejected the image, if one did.
+    """
     decision, reasons = row["decision"], [row["reason"]]
     if decision == "convert":
         decision = "held"
@@ -49,6 +55,8 @@ def outcome(row: dict[str, str], proof: dict | None, check: dict | None) -> Outc
             reasons = proof["reasons"] if proof else ["conversion gave no proof"]
         elif check is None or check["decision"] not in ("defaced", "no_face"):
             reasons = check["reasons"] if check else ["defacing gave no measures"]
+        elif rejected:
+            reasons = [rejected]
         else:
             decision = "release"
             reasons = ["proved, no face in view" if check["decision"] == "no_face" else "proved, defaced"]

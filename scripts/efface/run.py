@@ -25,7 +25,7 @@ from efface.tables import read_tsv
 
 _STEPS_DONE = re.compile(r"(\d+) of (\d+) steps \(")
 _ROOM = 1 << 20  # bytes: with less a step cannot even write its log
-_PATHS = ("key", "modalities", "overrides", "scanners")
+_PATHS = ("allow", "key", "modalities", "overrides", "scanners")
 _PATHS_BELOW = {
     "deface": ("atlas",),
     "identity": ("second_key",),

@@ -72,7 +72,11 @@ def settings(config: dict) -> Settings:
     policy = policy_file(config["policy"])
     modalities = config["modalities"] or str(WORKFLOW / "modalities.yaml")
     files = {"policy": policy, "modalities": modalities, "overrides": config["overrides"]}
-    files |= {"identity.second_key": config["identity"]["second_key"], "scanners": config["scanners"]}
+    files |= {
+        "allow": config["allow"],
+        "identity.second_key": config["identity"]["second_key"],
+        "scanners": config["scanners"],
+    }
     files |= {"participants.table": config["participants"]["table"]}
     files |= {"participants.dictionary": config["participants"]["dictionary"]}
     for number, one in enumerate(config["phenotype"]):

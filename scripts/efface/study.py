@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from efface import dictionary, ocr, policy, scanners, schemes
+from efface import dictionary, ocr, policy, review, scanners, schemes
 from efface.errors import UsageError
 from efface.settings import Settings, settings
 
@@ -21,6 +21,7 @@ def checked(config: dict) -> Settings:
         raise UsageError(
             "text.ocr", expected="rapidocr-onnxruntime", found="none", todo="install efface[text]"
         )
+    _refuse_without_pilot(chosen)
     kept = {key.name for key in policy.load(Path(chosen.policy)).keys}
     if chosen.config["scanners"]:
         profiles = scanners.read(chosen.config["scanners"]).profiles
@@ -31,6 +32,21 @@ def checked(config: dict) -> Settings:
         columns.refuse_above(chosen.config["level"])
         _refuse_days(columns, chosen.config["dates"]["mode"])
     return chosen
+
+
+def _refuse_without_pilot(chosen: Settings) -> None:
+    """Refuse to look at a sample before all of a pilot were looked at under the same policy, and signed."""
+    if chosen.config["review"]["mode"] != "scale":
+        return
+    digest = review.policy_digest(chosen.policy, chosen.config["level"], chosen.config["scanners"])
+    signs = [one for one in review.read(Path(chosen.work, "review", "review.tsv")) if one["item"] == "pilot"]
+    if not any(one["policy_sha256"] == digest and one["decision"] == review.ACCEPT for one in signs):
+        raise UsageError(
+            "review.mode scale",
+            expected="the signed row of a pilot under this policy in work/review/review.tsv",
+            found="one under another policy" if signs else "none",
+            todo="set review.mode to pilot first; docs/review.md",
+        )
 
 
 def _refuse_days(columns: dictionary.Dictionary, mode: str) -> None:

@@ -13,7 +13,7 @@ PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
 LOCK = (REPOSITORY / "requirements.lock").read_text()
 PINS = dict(re.findall(r"^([a-z0-9._-]+)==([^\s;]+)", LOCK, re.MULTILINE))
 PYTHON = "3.11"
-CONTROLLER_ONLY = {"snakemake"}
+CONTROLLER_ONLY = {"flask", "snakemake", "waitress"}
 
 _HEADER = """# {what}
 # Made from requirements.lock: pytest --fix tests/unit/test_envs.py. Python packages come from pip, which

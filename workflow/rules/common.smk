@@ -168,6 +168,17 @@ def of_images(pattern):
     ]
 
 
+def decisions(wildcards):
+    """Return the table of people's decisions, once there is one."""
+    table = f"{settings.work}/review/review.tsv"
+    return [table] if Path(table).exists() else []
+
+
+def rejected(wildcards):
+    """Return the table of images that a person rejected; through the checkpoint, so that it counts by its content."""
+    return checkpoints.ask_review.get().output.rejected
+
+
 def published(wildcards):
     """Return what publishing makes, or nothing when no image may be released."""
     outcome = read_tsv(checkpoints.stage_bids.get().output.outcome)

@@ -2,7 +2,7 @@
 
 Needs   WORK/nifti/IMAGE.nii.gz and .json, WORK/proof/IMAGE.json, the atlas, the check of the session's leader,
         of a phase image or a field map the check and the mask of its magnitude image
-Gives   WORK/defaced/IMAGE.nii.gz, WORK/mask/IMAGE.nii.gz, WORK/check/IMAGE.json and pictures; empty images when held
+Gives   WORK/defaced/IMAGE.nii.gz, WORK/mask/IMAGE.nii.gz, WORK/check/IMAGE.json, pictures and the image as it was in 8 bits; empty images when held
 """
 
 
@@ -23,6 +23,7 @@ rule deface_image:
         check=f"{WORK}/check/{{image}}.json",
         picture=f"{WORK}/check/{{image}}.png",
         release_picture=f"{WORK}/check/{{image}}_release.png",
+        before=f"{WORK}/check/{{image}}_before.nii.gz",
     log:
         f"{WORK}/logs/deface_image/{{image}}.log",
     benchmark:
@@ -44,4 +45,5 @@ rule deface_image:
         " --twin-check={input.twin_check:q} --twin-mask={input.twin_mask:q}"
         " --out {output.image:q} --mask {output.mask:q} --check {output.check:q}"
         " --picture {output.picture:q} --release-picture {output.release_picture:q}"
+        " --before {output.before:q}"
         " 2> {log:q}"

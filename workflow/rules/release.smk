@@ -1,9 +1,44 @@
 """From checked images to a release: the only rules whose outputs may be public.
 
-Needs   the plan, proofs, defaced images and checks of all images; what the index says identifies
-Gives   WORK/bids (staged), WORK/outcome.tsv, WORK/audit/findings.tsv, WORK/report, RELEASE
-Steps   stage_bids, audit_release (always succeeds), publish_release (refuses), write_report
+Needs   the plan, proofs, defaced images and checks of all images; what the index says identifies; WORK/review/review.tsv
+Gives   WORK/review/required.tsv, WORK/bids (staged), WORK/outcome.tsv, WORK/audit/findings.tsv, WORK/report, RELEASE
+Steps   ask_review, stage_bids, audit_release (always succeeds), publish_release (refuses), write_report
 """
+
+
+checkpoint ask_review:
+    """List who must look at which image, and what was decided on it as it is now."""
+    input:
+        **step("ask_review"),
+        images=f"{WORK}/plan/images.tsv",
+        records=rules.plan_images.output.records,
+        proofs=of_images(f"{WORK}/proof/{{image}}.json"),
+        checks=of_images(f"{WORK}/check/{{image}}.json"),
+        policy=settings.policy,
+        scanners=SCANNERS,
+        key=[] if ANONYMOUS else KEY,
+        decisions=decisions,
+    output:
+        required=f"{WORK}/review/required.tsv",
+        rejected=f"{WORK}/review/rejected.tsv",
+    log:
+        f"{WORK}/logs/ask_review.log",
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=500,
+        runtime=30,
+    params:
+        work=WORK,
+        level=settings.config["level"],
+        mode=settings.config["review"]["mode"],
+        share=settings.config["review"]["share"],
+    shell:
+        "python {input.script:q}"
+        " --work {params.work:q} --policy {input.policy:q} --level {params.level} --scanners={input.scanners:q}"
+        " --key={input.key:q} --mode {params.mode} --share {params.share} --decisions={input.decisions:q}"
+        " --required {output.required:q} --rejected {output.rejected:q} 2> {log:q}"
+
 
 # No directory() output: Snakemake would leave a time stamp in it. The step itself replaces the whole folder.
 BIDS = f"{WORK}/bids"
@@ -22,6 +57,7 @@ checkpoint stage_bids:
         directions=of_images(f"{WORK}/nifti/{{image}}.bvec"),
         checks=of_images(f"{WORK}/check/{{image}}.json"),
         defaced=of_images(f"{WORK}/defaced/{{image}}.nii.gz"),
+        rejected=rejected,
         policy=settings.policy,
         scanners=SCANNERS,
         tables=[f"{WORK}/tables/{name}.tsv" for name in TABLES],
@@ -55,7 +91,7 @@ checkpoint stage_bids:
     shell:
         "python {input.script:q}"
         " --work {params.work:q} --study {params.study:q} --policy {input.policy:q}"
-        " --scanners={input.scanners:q} --tables {input.tables:q}"
+        " --scanners={input.scanners:q} --tables {input.tables:q} --rejected {input.rejected:q}"
         " --bids {params.bids:q} --outcome {output.outcome:q} --manifest {output.manifest:q}"
         " 2> {log:q}"
 
@@ -105,6 +141,7 @@ rule publish_release:
         staged=rules.stage_bids.output.manifest,
         outcome=rules.stage_bids.output.outcome,
         findings=rules.audit_release.output.findings,
+        review=rules.ask_review.output.required,
     output:
         manifest=update(f"{RELEASE}/MANIFEST.tsv"),
     log:
@@ -121,7 +158,7 @@ rule publish_release:
     shell:
         "python {input.script:q}"
         " --bids {params.bids:q} --findings {input.findings:q} --outcome {input.outcome:q}"
-        " --staged {input.staged:q} --release {params.release:q} --record {params.record:q} 2> {log:q}"
+        " --staged {input.staged:q} --review {input.review:q} --release {params.release:q} --record {params.record:q} 2> {log:q}"
 
 
 rule write_report:
