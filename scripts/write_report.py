@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from efface import evidence, report, scanners
+from efface import evidence, report, review, scanners
 from efface.errors import guarded, leave
 from efface.files import replacing
 from efface.tables import read_json, read_tsv
@@ -18,6 +18,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--proofs", type=Path, required=True, help="folder of the conversion's proofs")
     parser.add_argument("--bids", type=Path, required=True, help="the staged dataset")
     parser.add_argument("--release", type=Path, required=True, help="folder of the published dataset")
+    parser.add_argument("--review", type=Path, help="table of the images with people's decisions")
     parser.add_argument("--queue", type=Path, help="table of what a person should look at")
     parser.add_argument(
         "--k-anonymity", type=Path, help="table of how many people share what is told of them"
@@ -34,15 +35,18 @@ def main(argv: list[str] | None = None) -> None:
     args = parser().parse_args(argv)
     outcome = read_tsv(args.outcome, ("series", "modality", "files", "image", "decision", "reason"))
     findings = read_tsv(args.findings, ("check", "severity", "file", "where", "what", "advice"))
-    passed = report.verdict(outcome, findings)[0] == "released"
+    waiting = len(review.waiting(read_tsv(args.review, review.REQUIRED))) if args.review else 0
+    passed = report.verdict(outcome, findings, waiting)[0] == "released"
     shown = evidence.images(outcome, args.checks, args.proofs, args.bids, passed)
     description = read_json(args.bids / "dataset_description.json")
     queue, cells = (read_tsv(path) if path else [] for path in (args.queue, args.k_anonymity))
     profiles = _profiles(args.scanners, args.plan, outcome)
-    private = report.private_page(outcome, findings, shown, str(args.release), queue, cells, profiles)
+    private = report.private_page(
+        outcome, findings, shown, str(args.release), waiting, queue, cells, profiles
+    )
     pages = {
         args.out: private,
-        args.public: report.public_page(outcome, findings, shown, description),
+        args.public: report.public_page(outcome, findings, shown, description, waiting),
     }
     for path, page in pages.items():
         with replacing(path) as beside:

@@ -1,7 +1,8 @@
-"""The command line: efface run, convert, deface, audit and policy."""
+"""The command line: efface run, convert, deface, audit, review, lookup, erase and policy."""
 
 import argparse
 import csv
+import getpass
 import json
 import os
 import sys
@@ -74,6 +75,21 @@ def parser() -> argparse.ArgumentParser:
     )
     audit.add_argument("--json", action="store_true", help="print findings in JSON")
     audit.set_defaults(command=_audit)
+
+    review = commands.add_parser("review", help="look at the images in a browser, and decide")
+    review.add_argument("--by", default="", help="who looks (the login name)")
+    review.add_argument("--port", type=int, default=0, help="of the page on this machine (any free one)")
+    review.set_defaults(command=_review)
+    lookup = commands.add_parser("lookup", help="print the source ID that a label stands for; this is logged")
+    lookup.add_argument("label", metavar="LABEL", help="of a subject, with or without sub-")
+    lookup.set_defaults(command=_lookup)
+    erase = commands.add_parser("erase", help="remove a person from the release and from the work folder")
+    erase.add_argument("subject", metavar="SUBJECT", help="source ID or label")
+    erase.set_defaults(command=_erase)
+    for command in (review, lookup, erase):
+        command.add_argument(
+            "--work", type=Path, default=Path("work"), help="private folder of the run (work)"
+        )
 
     policy = commands.add_parser(
         "policy", help="what sidecars may say: two policies, or one and the standard"
@@ -196,6 +212,33 @@ def _audit(args: argparse.Namespace) -> int:
             print(f"{one['severity']}: {place}: {one['what']} ({one['check']}); {one['advice']}")
         print(f"{len(findings)} findings")
     return REFUSED if findings else 0
+
+
+def _review(args: argparse.Namespace) -> int:
+    from efface.server import serve
+    from efface.study import standing
+
+    os.umask(0o077)
+    serve(standing(args.work), args.port, args.by or getpass.getuser(), lambda said: print(said, flush=True))
+    return 0
+
+
+def _lookup(args: argparse.Namespace) -> int:
+    from efface.lookup import lookup
+    from efface.study import standing
+
+    os.umask(0o077)
+    print(lookup(standing(args.work), args.label))
+    return 0
+
+
+def _erase(args: argparse.Namespace) -> int:
+    from efface.erase import erase
+    from efface.study import standing
+
+    os.umask(0o077)
+    print(erase(standing(args.work), args.subject))
+    return 0
 
 
 def _policy(named: str):

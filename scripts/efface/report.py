@@ -21,6 +21,7 @@ def private_page(
     findings: Sequence[Mapping[str, str]],
     shown: Sequence[Image],
     release: str,
+    waiting: int = 0,
     queue: Sequence[Mapping[str, str]] = (),
     cells: Sequence[Mapping[str, str]] = (),
     profiles: Mapping[str, str] | None = None,
@@ -29,6 +30,8 @@ def private_page(
 
     Parameters
     ----------
+    waiting : int
+        Decisions of people that publishing waits for.
     queue, cells : sequence of mapping
         Rows of the tables of what a person should look at, and of how many people share what is told.
     profiles : mapping of str to str
@@ -40,7 +43,7 @@ def private_page(
     rows.sort(key=lambda row: (_DECISIONS.index(row["decision"]), row["image"], row["series"]))
     return _render(
         "private.html",
-        verdict=verdict(outcome, findings),
+        verdict=verdict(outcome, findings, waiting),
         counts=_counts(outcome),
         rows=rows,
         findings=findings,
@@ -56,12 +59,13 @@ def public_page(
     findings: Sequence[Mapping[str, str]],
     shown: Sequence[Image],
     description: Mapping[str, object],
+    waiting: int = 0,
 ) -> str:
     """Return the page to publish: numbers, versions, what sidecars say, defaced pictures, remaining risks.
 
     It holds no series key, no reason, no path and nothing of an image that is not released.
     """
-    passed = verdict(outcome, findings)[0] == "released"
+    passed = verdict(outcome, findings, waiting)[0] == "released"
     released = [image for image in shown if image.decision == "release"] if passed else []
     sidecars = [json.loads(image.sidecar) for image in released if image.sidecar]
     methods = {
@@ -84,7 +88,9 @@ def public_page(
     )
 
 
-def verdict(outcome: Sequence[Mapping[str, str]], findings: Sequence[Mapping[str, str]]) -> tuple[str, str]:
+def verdict(
+    outcome: Sequence[Mapping[str, str]], findings: Sequence[Mapping[str, str]], waiting: int = 0
+) -> tuple[str, str]:
     """Return one word and one sentence: what came of the run."""
     blocking = sum(row["severity"] != "warn" for row in findings)
     count = _counts(outcome)
@@ -93,6 +99,9 @@ def verdict(outcome: Sequence[Mapping[str, str]], findings: Sequence[Mapping[str
             "refused",
             f"Nothing is published: {blocking} finding{'s' * (blocking != 1)} of the audit must go first.",
         )
+    if waiting:
+        decisions = f"{waiting} decision{'s' * (waiting != 1)}"
+        return "waiting", f"Nothing is published yet: it waits for {decisions}; run efface review."
     if not count["release"]:
         return "empty", "Nothing is published: no image may be released."
     images = f"{count['release']} image{'s' * (count['release'] != 1)} released."

@@ -17,22 +17,16 @@ from rich.progress import Progress
 from rich.table import Table
 
 from efface.errors import HELD, REFUSED, EffaceError, UsageError
-from efface.files import private_folder, replacing
+from efface.files import private_folder
 from efface.publish import refuse_foreign
-from efface.settings import REPOSITORY, Settings, policy_file
-from efface.study import checked
+from efface.review import waiting
+from efface.settings import REPOSITORY, Settings, resolved
+from efface.study import checked, save
 from efface.tables import read_tsv
 
 _STEPS_DONE = re.compile(r"(\d+) of (\d+) steps \(")
 _ROOM = 1 << 20  # bytes: with less a step cannot even write its log
-_PATHS = ("allow", "key", "modalities", "overrides", "scanners")
-_PATHS_BELOW = {
-    "deface": ("atlas",),
-    "identity": ("second_key",),
-    "participants": ("table", "dictionary"),
-    "phenotype": ("table", "dictionary"),
-}
-_STYLES = {"released": "green", "refused": "red", "held": "yellow", "dropped": "dim"}
+_STYLES = {"released": "green", "refused": "red", "waiting": "yellow", "held": "yellow", "dropped": "dim"}
 
 
 def study(folder: Path, release: Path, work: Path | None, config: Path | None) -> Settings:
@@ -48,23 +42,11 @@ def study(folder: Path, release: Path, work: Path | None, config: Path | None) -
             raise UsageError("the configuration", expected="a YAML file", found="none at that path") from None
         if not isinstance(chosen, dict):
             raise UsageError("the configuration", expected="keys and values", found=type(chosen).__name__)
-        policy = str(chosen.get("policy") or "")
-        _resolve(chosen, config.parent, *_PATHS, *["policy"] * (policy_file(policy) == policy))
-        for part, keys in _PATHS_BELOW.items():
-            parts = chosen.get(part) if isinstance(chosen.get(part), list) else [chosen.get(part)]
-            for one in parts:
-                _resolve(one, config.parent, *keys)
+        chosen = resolved(chosen, config.parent)
     chosen |= {"input": str(folder.resolve()), "release": str(release.resolve())}
     chosen["work"] = str((work or Path(f"{release}-work")).resolve())
     chosen.setdefault("dataset", {"name": "Head scans"})
     return checked(chosen)
-
-
-def _resolve(part: object, folder: Path, *keys: str) -> None:
-    """Make paths in a part of the configuration relative to a folder; the schema judges what is no path."""
-    for key in keys if isinstance(part, dict) else ():
-        if isinstance(part.get(key), str) and part[key]:
-            part[key] = str((folder / part[key]).resolve())
 
 
 def run(chosen: Settings, cores: str, arguments: list[str], console: Console) -> int:
@@ -73,11 +55,8 @@ def run(chosen: Settings, cores: str, arguments: list[str], console: Console) ->
         raise UsageError("the workflow is not beside the library", todo="install efface with pip install -e")
     _ready(chosen)
     work = Path(chosen.work)
-    config = work / "config.yaml"
-    with replacing(config) as beside:
-        beside.write_text(yaml.safe_dump(chosen.config, sort_keys=True, allow_unicode=True), encoding="utf-8")
     started = time.time()
-    common = ["--directory", work, "--configfile", config, "--cores", cores]
+    common = ["--directory", work, "--configfile", save(chosen), "--cores", cores]
     with _alone(work) as lock:
         if any((work / ".snakemake" / "locks").glob("*")):  # nobody runs, so a run was killed
             _snakemake([*common, "--unlock"], work, console, lock)
@@ -86,7 +65,7 @@ def run(chosen: Settings, cores: str, arguments: list[str], console: Console) ->
     fresh = outcome.is_file() and (code == 0 or outcome.stat().st_mtime >= started)
     rows = read_tsv(outcome) if fresh else []
     if rows:
-        said = {"release": "released" if code == 0 else "refused"}
+        said = {"release": "released" if code == 0 else "waiting" if _waits(work) else "refused"}
         console.print(
             series_table([row | {"decision": said.get(row["decision"], row["decision"])} for row in rows])
         )
@@ -152,6 +131,14 @@ def _refusals(work: Path, since: float) -> list[str]:
     logs = sorted(path for path in (work / "logs").rglob("*.log") if path.stat().st_mtime >= since - 1)
     lines = [line for path in logs for line in path.read_text("utf-8", "replace").splitlines()]
     return list(dict.fromkeys(line.removeprefix("efface: ") for line in lines if line.startswith("efface: ")))
+
+
+def _waits(work: Path) -> bool:
+    """Return whether nothing but people's decisions keeps the dataset from being published."""
+    from efface.audit.finding import BLOCK  # with what it searches with, slow to import
+
+    blocks = any(row["severity"] == BLOCK for row in read_tsv(work / "audit" / "findings.tsv"))
+    return not blocks and bool(waiting(read_tsv(work / "review" / "required.tsv")))
 
 
 def _unsaid(work: Path) -> str:

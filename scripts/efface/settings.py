@@ -1,5 +1,6 @@
 """The checked configuration of a study: defaults filled in, paths that do not lie in one another."""
 
+import copy
 import json
 import shlex
 from dataclasses import dataclass
@@ -15,6 +16,13 @@ CONFIG_SCHEMA = WORKFLOW / "schemas" / "config.schema.yaml"
 PERIOD, EXAMINATION, DIAGNOSIS, FURTHER = 3, 4, 5, 6
 # A path may hold a name: these files are inputs of a step, no params.
 _FILES = ("table", "dictionary", "second_key")
+_PATHS = {
+    "": ("input", "release", "work", "allow", "key", "modalities", "overrides", "scanners"),
+    "deface": ("atlas",),
+    "identity": ("second_key",),
+    "participants": ("table", "dictionary"),
+    "phenotype": ("table", "dictionary"),
+}
 OWN_METHODS = ("atlas", "quickshear")
 
 
@@ -118,6 +126,24 @@ def policy_file(named: str) -> str:
     """Return the path of a policy: of one of ours by its name, else what was named."""
     own = "/" not in named and not named.endswith(".yaml")
     return str(WORKFLOW / "policies" / f"{named}.yaml") if own else named
+
+
+def resolved(config: dict, folder: Path) -> dict:
+    """Return a configuration with its paths made absolute; the schema judges what is no path."""
+    config = copy.deepcopy(config)
+    policy = str(config.get("policy") or "")
+    _resolve(config, folder, *["policy"] * (policy_file(policy) == policy))
+    for part, keys in _PATHS.items():
+        below = config.get(part) if part else config
+        for one in below if isinstance(below, list) else [below]:
+            _resolve(one, folder, *keys)
+    return config
+
+
+def _resolve(part: object, folder: Path, *keys: str) -> None:
+    for key in keys if isinstance(part, dict) else ():
+        if isinstance(part.get(key), str) and part[key]:
+            part[key] = str((folder / part[key]).resolve())
 
 
 def _apart(config: dict, key: str) -> None:

@@ -2,9 +2,14 @@
 
 from pathlib import Path
 
+import yaml
+
 from efface import dictionary, ocr, policy, review, scanners, schemes
 from efface.errors import UsageError
-from efface.settings import Settings, settings
+from efface.files import private_folder, replacing
+from efface.settings import Settings, resolved, settings
+
+_HEAD = "# Made by efface: the configuration of the last run. Edit your own file, not this one.\n"
 
 
 def checked(config: dict) -> Settings:
@@ -32,6 +37,32 @@ def checked(config: dict) -> Settings:
         columns.refuse_above(chosen.config["level"])
         _refuse_days(columns, chosen.config["dates"]["mode"])
     return chosen
+
+
+def save(chosen: Settings) -> Path:
+    """Write the configuration to the work folder, for what a person does there later; return its path."""
+    path = private_folder(chosen.work) / "study.yaml"
+    config = resolved(chosen.config, Path.cwd())
+    with replacing(path) as beside:
+        text = yaml.safe_dump(config, sort_keys=True, allow_unicode=True)
+        beside.write_text(_HEAD + text, encoding="utf-8")
+    return path
+
+
+def standing(work: Path) -> Settings:
+    """Return the settings of the study in a work folder.
+
+    Raises
+    ------
+    UsageError
+        When no run was started with that work folder.
+    """
+    path = Path(work, "study.yaml")
+    if not path.is_file():
+        raise UsageError(
+            "the work folder", expected="a folder of a run, with study.yaml", found="none", todo="set --work"
+        )
+    return settings(yaml.safe_load(path.read_text(encoding="utf-8")))
 
 
 def _refuse_without_pilot(chosen: Settings) -> None:

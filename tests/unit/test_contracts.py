@@ -33,11 +33,13 @@ READERS = {
     "profile",
     "scanners",
     "schemes",
+    "tombstones",
     "template",
     "parts",
     "series",
 }
 MAKERS = {
+    "changes",
     "clinical",
     "description",
     "people",
@@ -53,6 +55,7 @@ MAKERS = {
     "deface",
     "bids",
     "publish",
+    "record",
 }
 JUDGES = {
     "anatomy",
@@ -69,6 +72,7 @@ JUDGES = {
     "statements",
     "tiles",
     "turns",
+    "viewing",
     "measure",
     "picture",
     "audit",
@@ -76,7 +80,7 @@ JUDGES = {
     "report",
     "review",
 }
-GLUE = {"cli", "run", "study", "provenance"}
+GLUE = {"cli", "erase", "lookup", "run", "server", "study"}
 MAY_IMPORT = {
     "base": BASE,
     "readers": BASE | READERS,

@@ -39,7 +39,7 @@ class Demo:
             "--cores",
             "2",
             "--configfile",
-            self.work / "config.yaml",
+            self.work / "study.yaml",
             "--directory",
             self.work,
             *arguments,

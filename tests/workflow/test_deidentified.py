@@ -170,7 +170,7 @@ def test_r26_r61_nothing_that_leads_back_is_kept_in_the_anonymous_mode(demo, ano
             if found := traces(planted, data):
                 left[str(path.relative_to(anonymous.work))] = found
     # The configuration says where the input lies.
-    assert {name: found for name, found in left.items() if name != "config.yaml"} == {}
+    assert {name: found for name, found in left.items() if name != "study.yaml"} == {}
     readme = (anonymous.release / "README.md").read_text()
     assert "neither a key nor a table of labels was kept" in readme
 

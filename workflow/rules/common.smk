@@ -23,7 +23,7 @@ from efface.tables import read_json, read_tsv
 
 # A job on a cluster reads these files again: what the study names was checked when the run began.
 if workflow.is_main_process:
-    from efface.study import checked
+    from efface.study import checked, save
 else:
     from efface.settings import settings as checked
 
@@ -35,6 +35,8 @@ except EffaceError as error:
 # Everything in the work folder is readable by its owner only; publishing sets the release's modes itself.
 os.umask(0o077)
 private_folder(settings.work)
+if workflow.is_main_process:
+    save(settings)
 # The input's path may hold a name: steps get it from the environment, where no log, report or cluster shows it.
 # The controller's own programs come first in PATH so that an environment need not be activated.
 os.environ |= {

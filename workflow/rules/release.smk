@@ -171,6 +171,7 @@ rule write_report:
         proofs=of_images(f"{WORK}/proof/{{image}}.json"),
         checks=of_images(f"{WORK}/check/{{image}}.json"),
         pictures=of_images(f"{WORK}/check/{{image}}.png"),
+        review=rules.ask_review.output.required,
         queue=f"{WORK}/review/queue.tsv",
         k_anonymity=rules.audit_release.output.k_anonymity,
         scanners=SCANNERS,
@@ -195,5 +196,5 @@ rule write_report:
         "python {input.script:q}"
         " --outcome {input.outcome:q} --findings {input.findings:q} --checks {params.checks:q}"
         " --proofs {params.proofs:q} --bids {params.bids:q} --release {params.release:q}"
-        " --queue {input.queue:q} --k-anonymity {input.k_anonymity:q} --scanners={input.scanners:q}"
+        " --review {input.review:q} --queue {input.queue:q} --k-anonymity {input.k_anonymity:q} --scanners={input.scanners:q}"
         " --plan {params.plan:q} --out {output.private:q} --public {output.public:q} 2> {log:q}"
