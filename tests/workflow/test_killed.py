@@ -16,7 +16,7 @@ LONGEST = 7.0  # seconds: a start of this visit takes about twice as long
 
 @pytest.fixture(scope="module")
 def study(demo, tmp_path_factory):
-    """Return how to start a run of one person's first visit in a folder, and the release that it must give."""
+    """Return how to start a run of one person's first visit in a folder, and the release it must give."""
     (visit,) = demo.dicom.glob("CD_*/DICOM/PA000001/ST000001")
     config = tmp_path_factory.mktemp("study") / "study.yaml"
     config.write_text(yaml.safe_dump(demo.elsewhere()))
