@@ -6,10 +6,8 @@ from pathlib import Path
 from efface.bids import outcome
 from efface.errors import guarded, leave
 from efface.identity import keyed, load_or_make_key
-from efface.review import REQUIRED, Candidate, policy_digest, read, rejected, standing
+from efface.review import REQUIRED, Candidate, policy_digest, read, standing
 from efface.tables import read_json, read_tsv, write_tsv
-
-REJECTED = ("image", "reason")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -24,12 +22,11 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--share", type=float, default=0.01, help="of the images, in the mode scale")
     parser.add_argument("--decisions", default="", help="table of decisions, once there is one")
     parser.add_argument("--required", type=Path, required=True, help="the table to write")
-    parser.add_argument("--rejected", type=Path, required=True, help="table of images not to be released")
     return parser
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Write both tables."""
+    """Write the table."""
     args = parser().parse_args(argv)
     candidates = []
     for row in read_tsv(args.work / "plan" / "images.tsv"):
@@ -50,8 +47,6 @@ def main(argv: list[str] | None = None) -> None:
         order=lambda one: keyed(key, "review sample", one.sha256),
     )
     write_tsv(args.required, rows, REQUIRED)
-    gone = [{"image": image, "reason": reason} for image, reason in rejected(rows).items()]
-    write_tsv(args.rejected, gone, REJECTED)
 
 
 if __name__ == "__main__":

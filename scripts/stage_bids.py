@@ -6,15 +6,16 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from efface import scanners
+from efface import changes, record, review, scanners
 from efface.bids import OUTCOME, Outcome, Table, outcome, participants, stage
 from efface.deidentification import codes, sidecar_fields
 from efface.errors import guarded, leave
 from efface.files import sha256
 from efface.policy import load
+from efface.publish import settle
 from efface.schema import defaults
 from efface.settings import CONFIG_SCHEMA
-from efface.tables import read_json, read_tsv, write_tsv
+from efface.tables import read_json, read_tsv, write_json, write_tsv
 
 
 def parser() -> argparse.ArgumentParser:
@@ -24,8 +25,11 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--study", type=json.loads, required=True, help="the configuration, in JSON")
     parser.add_argument("--policy", type=Path, required=True, help="sidecar policy, YAML")
     parser.add_argument("--scanners", default="", help="registry of scanners, YAML")
-    parser.add_argument("--rejected", type=Path, help="table of images that a person rejected")
+    parser.add_argument("--review", type=Path, help="table of the images with people's decisions")
     parser.add_argument("--tables", type=Path, nargs="*", default=[], help="clinical tables, NAME.tsv each")
+    parser.add_argument(
+        "--release", type=Path, help="folder of an earlier release, if there is one"
+    )
     parser.add_argument("--bids", type=Path, required=True, help="folder of the dataset")
     parser.add_argument("--outcome", type=Path, required=True, help="table of what became of every series")
     parser.add_argument(
@@ -40,10 +44,11 @@ def main(argv: list[str] | None = None) -> None:
     config = defaults(args.study, CONFIG_SCHEMA)
     policy = load(args.policy, config["level"])
     profiles = scanners.read(args.scanners).profiles if args.scanners else ()
-    private_keys = {rule.key.name for profile in profiles for rule in profile.private}
-    rejected = read_tsv(args.rejected, ("image", "reason")) if args.rejected else []
-    rejected = {row["image"]: row["reason"] for row in rejected}
-    outcomes, images = [], []
+    private = [rule.key for profile in profiles for rule in profile.private]
+    private_keys = {key.name for key in private}
+    decided = read_tsv(args.review, review.REQUIRED) if args.review else []
+    rejected = review.rejected(decided)
+    outcomes, images, checks = [], [], {}
     for row in read_tsv(args.work / "plan" / "images.tsv"):
         name = row["image"]
         proof = read_json(args.work / "proof" / f"{name}.json") if name else None
@@ -51,16 +56,15 @@ def main(argv: list[str] | None = None) -> None:
         outcomes.append(outcome(row, proof, check, rejected.get(name, "")))
         if outcomes[-1].decision == "release":
             volume = args.work / "defaced" / f"{name}.nii.gz"
-            record = read_json(args.work / "plan" / "images" / f"{name}.json")
+            planned = read_json(args.work / "plan" / "images" / f"{name}.json")
             beside = [args.work / "nifti" / f"{name}.{kind}" for kind in ("bval", "bvec")]
             gradients = [path for path in beside if path.stat().st_size]
             sidecar = read_json(args.work / "nifti" / f"{name}.json")
-            private = bool(private_keys & set(sidecar))
-            holds = codes(
-                policy, config, faces=True, ocr=bool(check.get("text", {}).get("searched")), private=private
-            )
-            sidecar |= sidecar_fields(holds)
-            images.append(record | {"volume": volume, "sidecar": sidecar, "gradients": gradients})
+            searched = bool(check.get("text", {}).get("searched"))
+            shown = bool(private_keys & set(sidecar))
+            sidecar |= sidecar_fields(codes(policy, config, faces=True, ocr=searched, private=shown))
+            checks[name] = check
+            images.append(planned | {"volume": volume, "sidecar": sidecar, "gradients": gradients})
     # Files that no header could be read of may belong to any series: they are held as a group, by reason.
     skipped = (row["reason"] for row in read_tsv(args.work / "index" / "skipped.tsv") if row["held"])
     for reason, files in sorted(collections.Counter(skipped).items()):
@@ -70,8 +74,24 @@ def main(argv: list[str] | None = None) -> None:
     people = read_tsv(args.work / "plan" / "participants.tsv")
     people = participants(people, config["participants"], tables.pop("participants", None))
     stage(args.bids, images, people, tables, config)
+    told = record.record(
+        policy,
+        config,
+        images,
+        checks,
+        [one.decision for one in outcomes],
+        private=private,
+        reviewed=sum(row["item"] in checks and bool(row["decision"]) for row in decided),
+    )
+    write_json(args.bids / record.RECORD, told)
     files = sorted(path for path in args.bids.rglob("*") if path.is_file())
-    rows = [{"path": path.relative_to(args.bids).as_posix(), "sha256": sha256(path)} for path in files]
+    digests = {path.relative_to(args.bids).as_posix(): sha256(path) for path in files}
+    if args.release:
+        settle(args.release)
+    text = changes.write(args.release, digests)
+    (args.bids / changes.CHANGES).write_text(text, encoding="utf-8")
+    digests[changes.CHANGES] = sha256(args.bids / changes.CHANGES)
+    rows = [{"path": path, "sha256": digest} for path, digest in sorted(digests.items())]
     write_tsv(args.manifest, rows, ("path", "sha256"))
     write_tsv(args.outcome, map(asdict, outcomes), OUTCOME)
 

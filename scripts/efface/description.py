@@ -1,5 +1,6 @@
 """What a dataset says of itself: dataset_description.json and README, worded as the study was configured."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import jinja2
@@ -11,16 +12,32 @@ from efface.tables import write_json
 
 BIDS_VERSION = "1.10.1"
 
-# CT and SWI have no place in BIDS yet; MANIFEST.tsv is efface's own. The patterns are the validator's.
-_IGNORED = ("MANIFEST.tsv", "**/ct", "*_ct.*", "**/swi", "*_swi.*", "*_GRE.*", "*_minIP.*")
-
-_CHANGES = """1.0.0
-  - First release.
-"""
+# CT and SWI have no place in BIDS yet; manifest and record are ours. The patterns are the validator's.
+_IGNORED = (
+    *("MANIFEST.tsv", "release_record.json"),
+    *("**/ct", "*_ct.*", "**/swi", "*_swi.*", "*_GRE.*", "*_minIP.*"),
+)
+_LABELS = {
+    "random": "are random; no table of them was kept",
+    "random_table": "are random; a table of them is kept where the scans were made",
+    "encrypted": "are encrypted; the key is kept where the scans were made",
+    "hmac": "are keyed pseudonyms; the key is kept where the scans were made",
+    "template": "are keyed pseudonyms; the key is kept where the scans were made",
+}
+_DATES = {
+    "shift": (
+        "Dates were shifted, for each person by another number of days: intervals are true, dates are not."
+    ),
+    "proportional": (
+        "Dates were shifted, and for each person intervals were stretched or shortened: the order is true, "
+        "dates and intervals are not."
+    ),
+    "order": "Dates were left behind; the labels of sessions do not tell their order.",
+}
 
 
 def describe(bids: Path, config: dict) -> None:
-    """Write dataset_description.json, README.md, CHANGES and .bidsignore.
+    """Write dataset_description.json, README.md and .bidsignore.
 
     Parameters
     ----------
@@ -41,13 +58,33 @@ def describe(bids: Path, config: dict) -> None:
         "GeneratedBy": [{"Name": "efface", "Version": __version__}],
     }
     write_json(bids / "dataset_description.json", {key: value for key, value in description.items() if value})
-    texts = {
-        "README.md": _readme(config),
-        "CHANGES": _CHANGES,
-        ".bidsignore": "".join(f"{pattern}\n" for pattern in _IGNORED),
-    }
+    texts = {"README.md": _readme(config), ".bidsignore": "".join(f"{pattern}\n" for pattern in _IGNORED)}
     for name, text in texts.items():
         (bids / name).write_text(text, encoding="utf-8")
+
+
+def labels(config: Mapping) -> str:
+    """Return the sentence that says what the labels of subjects are, and whether a way back was kept."""
+    if config["mode"] == "anonymous":
+        return "Subject labels lead back to nobody: neither a key nor a table of labels was kept."
+    return f"Subject labels {_LABELS[config['identity']['scheme']]}."
+
+
+def days(config: Mapping) -> str:
+    """Return the sentence that says what is left of dates."""
+    order = "days" if config["dates"]["sessions"] == "day" else "studies"
+    none = f"Dates were left behind; sessions are numbered in the order of their {order}."
+    return _DATES.get(config["dates"]["mode"], none)
+
+
+def ages(config: Mapping) -> str:
+    """Return the sentence that says how ages are given, an empty text when they are not."""
+    people = config["participants"]
+    if not people["age"]:
+        return ""
+    width = people["age_bin"]
+    binned = f", as the youngest year of a bin of {width} years" if width > 1 else ""
+    return f"Ages are in whole years{binned}; {OLDEST_AGE} stands for {OLDEST_AGE} and older."
 
 
 def _readme(config: dict) -> str:
@@ -59,11 +96,5 @@ def _readme(config: dict) -> str:
         name=config["dataset"]["name"],
         terms=config["dataset"]["terms"].strip(),
         version=__version__,
-        mode=config["mode"],
-        scheme=config["identity"]["scheme"],
-        dates=config["dates"]["mode"],
-        sessions=config["dates"]["sessions"],
-        age=config["participants"]["age"],
-        age_bin=config["participants"]["age_bin"],
-        oldest=OLDEST_AGE,
+        choices=[sentence for sentence in (labels(config), days(config), ages(config)) if sentence],
     )

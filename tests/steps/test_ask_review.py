@@ -5,7 +5,7 @@ import pytest
 import ask_review
 import publish_release
 import staged
-from efface.review import REQUIRED, decide
+from efface.review import REQUIRED, decide, rejected
 from efface.tables import read_json, read_tsv, write_json, write_tsv
 
 NAMES = ("T1w", "T2w", "FLAIR", "PDw")
@@ -34,24 +34,24 @@ def work(tmp_path):
 def run(work, mode="pilot", *more):
     arguments = {"work": work, "policy": work / "policy.yaml", "level": 4, "mode": mode}
     arguments |= {"decisions": work / "review.tsv", "required": work / "required.tsv"}
-    arguments |= {"rejected": work / "rejected.tsv"}
     ask_review.main([*(f"--{name}={value}" for name, value in arguments.items()), *more])
-    return read_tsv(work / "required.tsv", REQUIRED), read_tsv(work / "rejected.tsv")
+    rows = read_tsv(work / "required.tsv", REQUIRED)
+    return rows, rejected(rows)
 
 
 def test_images_that_may_be_released_are_listed(work):
-    rows, rejected = run(work)
+    rows, gone = run(work)
     assert [row["item"].rpartition("_")[2] for row in rows] == ["FLAIR", "PDw", "T1w", "pilot", "dpo"]
     assert {row["scanner"] for row in rows} == {"Acme / 0 / 1", "Acme / 1 / 1", ""}
-    assert rejected == []
+    assert gone == {}
 
 
 def test_a_rejected_part_takes_its_series_along(work):
     rows, _ = run(work)
     decide(work / "review.tsv", rows[0] | {"decision": "reject", "flags": "face", "by": "A. Looker"})
-    _, rejected = run(work)
-    assert [row["image"].rpartition("_")[2] for row in rejected] == ["FLAIR", "PDw"]
-    assert rejected[0]["reason"] == "rejected in review: face"
+    _, gone = run(work)
+    assert [image.rpartition("_")[2] for image in gone] == ["FLAIR", "PDw"]
+    assert gone["sub-a_ses-1_FLAIR"] == "rejected in review: face"
 
 
 @pytest.mark.parametrize("key", [True, False])

@@ -176,11 +176,6 @@ def decisions(wildcards):
     return [table] if Path(table).exists() else []
 
 
-def rejected(wildcards):
-    """Return the table of images that a person rejected; through the checkpoint, so that it counts by its content."""
-    return checkpoints.ask_review.get().output.rejected
-
-
 def published(wildcards):
     """Return what publishing makes, or nothing when no image may be released."""
     outcome = read_tsv(checkpoints.stage_bids.get().output.outcome)

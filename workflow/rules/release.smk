@@ -6,7 +6,7 @@ Steps   ask_review, stage_bids, audit_release (always succeeds), publish_release
 """
 
 
-checkpoint ask_review:
+rule ask_review:
     """List who must look at which image, and what was decided on it as it is now."""
     input:
         **step("ask_review"),
@@ -20,7 +20,6 @@ checkpoint ask_review:
         decisions=decisions,
     output:
         required=f"{WORK}/review/required.tsv",
-        rejected=f"{WORK}/review/rejected.tsv",
     log:
         f"{WORK}/logs/ask_review.log",
     conda:
@@ -37,7 +36,7 @@ checkpoint ask_review:
         "python {input.script:q}"
         " --work {params.work:q} --policy {input.policy:q} --level {params.level} --scanners={input.scanners:q}"
         " --key={input.key:q} --mode {params.mode} --share {params.share} --decisions={input.decisions:q}"
-        " --required {output.required:q} --rejected {output.rejected:q} 2> {log:q}"
+        " --required {output.required:q} 2> {log:q}"
 
 
 # No directory() output: Snakemake would leave a time stamp in it. The step itself replaces the whole folder.
@@ -57,7 +56,7 @@ checkpoint stage_bids:
         directions=of_images(f"{WORK}/nifti/{{image}}.bvec"),
         checks=of_images(f"{WORK}/check/{{image}}.json"),
         defaced=of_images(f"{WORK}/defaced/{{image}}.nii.gz"),
-        rejected=rejected,
+        review=rules.ask_review.output.required,
         policy=settings.policy,
         scanners=SCANNERS,
         tables=[f"{WORK}/tables/{name}.tsv" for name in TABLES],
@@ -77,6 +76,7 @@ checkpoint stage_bids:
     params:
         work=folder_of("outcome"),
         bids=folder_of("description"),
+        release=RELEASE,
         study=settings.study(
             *(
                 "dataset",
@@ -85,13 +85,16 @@ checkpoint stage_bids:
                 "dates",
                 "level",
                 "participants",
+                "convert",
                 "deface",
+                "review",
             )
         ),
     shell:
         "python {input.script:q}"
         " --work {params.work:q} --study {params.study:q} --policy {input.policy:q}"
-        " --scanners={input.scanners:q} --tables {input.tables:q} --rejected {input.rejected:q}"
+        " --scanners={input.scanners:q} --tables {input.tables:q} --review {input.review:q}"
+        " --release {params.release:q}"
         " --bids {params.bids:q} --outcome {output.outcome:q} --manifest {output.manifest:q}"
         " 2> {log:q}"
 
