@@ -8,8 +8,10 @@ SOURCES := scripts tests bench
 # The set-up is finished when the file named by the lock's hash stands: a second start is instant.
 READY := $(VENV)/ready-$(shell cat requirements.lock pyproject.toml | sha256sum | cut -c1-16)
 
+BROWSER := $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
+
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench lint format index lock clean
+.PHONY: help demo test browser bench lint format index lock clean
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
@@ -28,8 +30,16 @@ demo: $(READY)  ## the whole workflow on DICOM that it makes itself
 	@$(BIN)/python scripts/make_demo.py demo
 	@$(BIN)/efface run demo/dicom demo/release --work demo/work --config demo/config.yaml
 
-test: $(READY)  ## every test, lint among them
-	@$(BIN)/pytest
+test: $(READY) browser  ## every test, lint among them
+	@$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+
+# The tests drive the review page in a browser that is there, or that Debian gives.
+browser:
+ifeq ($(BROWSER),)
+	@test "$$(id -u)" = 0 || { echo "efface: the tests need Chromium: install it, on Debian by apt-get install chromium" >&2; exit 2; }
+	@echo "Installing Chromium (once, about a minute)"
+	@apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends chromium > /dev/null
+endif
 
 bench: $(READY)  ## ratios against peers and against the I/O floor
 	@for bench in bench/*.py; do $(BIN)/python $$bench; done

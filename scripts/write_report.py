@@ -38,7 +38,8 @@ def main(argv: list[str] | None = None) -> None:
     waiting = len(review.waiting(read_tsv(args.review, review.REQUIRED))) if args.review else 0
     passed = report.verdict(outcome, findings, waiting)[0] == "released"
     shown = evidence.images(outcome, args.checks, args.proofs, args.bids, passed)
-    description = read_json(args.bids / "dataset_description.json")
+    name = read_json(args.bids / "dataset_description.json")["Name"]
+    record = read_json(args.bids / "release_record.json")
     queue, cells = (read_tsv(path) if path else [] for path in (args.queue, args.k_anonymity))
     profiles = _profiles(args.scanners, args.plan, outcome)
     private = report.private_page(
@@ -46,7 +47,7 @@ def main(argv: list[str] | None = None) -> None:
     )
     pages = {
         args.out: private,
-        args.public: report.public_page(outcome, findings, shown, description, waiting),
+        args.public: report.public_page(outcome, findings, shown, name, record, waiting),
     }
     for path, page in pages.items():
         with replacing(path) as beside:

@@ -4,14 +4,22 @@ from pathlib import Path
 
 import numpy as np
 
-from efface import nifti
+from efface import deidentification, nifti, policy
+from efface import record as release_record
 from efface.files import sha256
+from efface.schema import defaults
+from efface.settings import CONFIG_SCHEMA, WORKFLOW
 from efface.tables import write_json, write_tsv
 
 IMAGE = "sub-4f2a9c_ses-1_T1w"
 MASK = "sub-4f2a9c_ses-1_mod-T1w_defacemask"
 FOLDER = "sub-4f2a9c/ses-1/anat"
+ANAT = f"{FOLDER}/{IMAGE}"
 ALLOWED = ("Modality", "Manufacturer", "MagneticFieldStrength", "EchoTime", "ScanOptions", "TaskName")
+POLICY = {key: {} for key in ALLOWED} | {
+    "Manufacturer": {"values": ["Siemens"]},
+    "EchoTime": {"range": [0, 2]},
+}
 # What the scanner knew: one value of each kind, and some that are also ordinary words of a dataset.
 IDENTIFIERS = [
     {"kind": "name", "attribute": "PatientName", "value": "Åkerström^Tova Linnea"},
@@ -88,3 +96,45 @@ _COLUMNS = ("kind", "attribute", "series", "value")
 def _row(series: str, modality: str, files: str, image: str, decision: str, reason: str) -> dict[str, str]:
     columns = ("series", "modality", "files", "image", "decision", "reason")
     return dict(zip(columns, (series, modality, files, image, decision, reason), strict=True))
+
+
+def record() -> dict:
+    """Return the release record of a dataset with one image, as staging writes it."""
+    config = {"input": "in", "release": "out", "dataset": {"name": "Demo heads"}}
+    sidecar = {"Modality": "MR", "EchoTime": 0.00298} | deidentification.sidecar_fields(("113100",))
+    image = {"subject": "4f2a9c", "session": "1", "image": IMAGE, "metadata": {}, "sidecar": sidecar}
+    check = {
+        "decision": "defaced",
+        "method": "atlas",
+        "brain_voxels_changed": 0,
+        "face_surface_surviving": 0.01,
+    }
+    rules = policy.load(WORKFLOW / "policies" / "minimal.yaml", 4)
+    return release_record.record(rules, defaults(config, CONFIG_SCHEMA), [image], {IMAGE: check}, ["release"])
+
+
+def found(bids: Path, identifiers=IDENTIFIERS, **options) -> list:
+    """Audit without the BIDS validator, which has tests of its own."""
+    return audit(bids, identifiers, **({"policy": POLICY, "validate": False} | options))
+
+
+def edit_sidecar(bids: Path, **changes) -> None:
+    """Set keys of the image's sidecar."""
+    path = bids / f"{ANAT}.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes, ensure_ascii=False))
+
+
+def rebuilt(bids: Path, change) -> None:
+    """Write the image again with its uncompressed bytes changed."""
+    path = bids / f"{ANAT}.nii.gz"
+    path.write_bytes(gzip.compress(bytes(change(bytearray(gzip.decompress(path.read_bytes())))), mtime=0))
+
+
+def add_people(bids: Path, labels: list[str]) -> None:
+    """Give each of these people the same image and sidecar, and a row in participants.tsv in their order."""
+    for label in labels:
+        shutil.copytree(bids / FOLDER, bids / f"sub-{label}/ses-1/anat")
+        for path in sorted((bids / f"sub-{label}/ses-1/anat").iterdir()):
+            path.rename(path.with_name(path.name.replace("4f2a9c", label)))
+    with (bids / "participants.tsv").open("a") as table:
+        table.writelines(f"sub-{label}\t41\n" for label in labels)

@@ -1,18 +1,14 @@
 """Two pages: a private one for whoever decides, which shows faces, and a public one, which does not."""
 
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import jinja2
 
-from efface import __version__
 from efface.evidence import Image
 
 _TEMPLATES = Path(__file__).parents[2] / "workflow" / "templates"
-_LIBRARIES = ("dicom2nifti", "pydicom", "nibabel", "numpy", "scipy", "SimpleITK", "bids-validator-deno")
 _DECISIONS = ("release", "held", "dropped")
 
 
@@ -58,33 +54,30 @@ def public_page(
     outcome: Sequence[Mapping[str, str]],
     findings: Sequence[Mapping[str, str]],
     shown: Sequence[Image],
-    description: Mapping[str, object],
+    name: str,
+    record: Mapping[str, object],
     waiting: int = 0,
 ) -> str:
-    """Return the page to publish: numbers, versions, what sidecars say, defaced pictures, remaining risks.
+    """Return the page to publish: the release record in words, and defaced pictures.
 
-    It holds no series key, no reason, no path and nothing of an image that is not released.
+    It holds no series key, no reason for a decision, no path and nothing of an image that is not released.
+
+    Parameters
+    ----------
+    name : str
+        Of the dataset.
+    record : mapping
+        What the staged release_record.json holds.
     """
     passed = verdict(outcome, findings, waiting)[0] == "released"
     released = [image for image in shown if image.decision == "release"] if passed else []
-    sidecars = [json.loads(image.sidecar) for image in released if image.sidecar]
-    methods = {
-        (code.get("CodeValue", ""), code.get("CodeMeaning", ""))
-        for sidecar in sidecars
-        for code in sidecar.get("DeidentificationMethodCodeSequence", ())
-    }
     return _render(
         "public.html",
-        name=description.get("Name", "Dataset"),
-        bids_version=description.get("BIDSVersion", ""),
+        name=name,
+        record=record,
         passed=passed,
         counts=_counts(outcome),
-        people=len({image.name.split("_")[0] for image in released}),
-        modalities=sorted(Counter(image.name.rsplit("_", 1)[-1] for image in released).items()),
         images=released,
-        keys=sorted({key for sidecar in sidecars for key in sidecar}),
-        methods=sorted(methods),
-        versions=_versions(),
     )
 
 
@@ -125,16 +118,6 @@ def todo(row: Mapping[str, str], face_in_doubt: bool = False) -> str:
 def _counts(outcome: Sequence[Mapping[str, str]]) -> dict[str, int]:
     count = Counter(row["decision"] for row in outcome)
     return {decision: count[decision] for decision in _DECISIONS}
-
-
-def _versions() -> list[tuple[str, str]]:
-    found = [("efface", __version__)]
-    for library in _LIBRARIES:
-        try:
-            found.append((library, version(library)))
-        except PackageNotFoundError:  # a rule's own environment holds only what the rule needs
-            continue
-    return found
 
 
 def _render(template: str, **content: object) -> str:

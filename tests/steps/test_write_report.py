@@ -1,12 +1,13 @@
 import staged
 import write_report
 from efface.audit import COLUMNS
-from efface.tables import write_tsv
+from efface.tables import write_json, write_tsv
 
 
 def run(work, *findings):
     write_tsv(work / "findings.tsv", findings, COLUMNS)
     arguments = {"outcome": work / "outcome.tsv", "findings": work / "findings.tsv", "checks": work / "check"}
+    write_json(work / "bids" / "release_record.json", staged.record())
     arguments |= {"proofs": work / "proof", "bids": work / "bids", "release": work / "release"}
     arguments |= {"out": work / "report/index.html", "public": work / "report/release_report.html"}
     write_report.main([text for name, value in arguments.items() for text in (f"--{name}", str(value))])

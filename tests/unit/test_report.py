@@ -1,3 +1,4 @@
+import html
 from html.parser import HTMLParser
 
 import pytest
@@ -5,7 +6,7 @@ from PIL import Image
 
 import staged
 from efface import evidence, report
-from efface.tables import read_json, read_tsv, write_json
+from efface.tables import read_tsv, write_json
 
 BLOCK = {
     "check": "rule",
@@ -63,9 +64,8 @@ def pages(work, *findings):
     outcome = read_tsv(work / "outcome.tsv")
     passed = report.verdict(outcome, findings)[0] == "released"
     shown = evidence.images(outcome, work / "check", work / "proof", work / "bids", passed)
-    description = read_json(work / "bids" / "dataset_description.json")
     private = report.private_page(outcome, findings, shown, "/srv/<release>")
-    return private, report.public_page(outcome, findings, shown, description)
+    return private, report.public_page(outcome, findings, shown, "Demo heads", staged.record())
 
 
 def test_pages_load_nothing_from_elsewhere(work):
@@ -110,6 +110,15 @@ def test_private_page_shows_findings_escaped(work):
     assert "Nothing is published: 1 finding" in private
 
 
+def test_r01_the_public_page_prints_each_key_with_its_reason_and_each_risk(work):
+    _, public = pages(work, WARN)
+    told, record = " ".join(html.unescape(public).split()), staged.record()
+    for kept in record["policy"]["kept"]:
+        assert f"<code>{kept['key']}</code></td><td>{kept['reason']}" in told
+    for risk in record["residual_risks"]:
+        assert f"<li>{risk}</li>" in told
+
+
 def test_public_page_has_nothing_private(work):
     _, public = pages(work, WARN)
     face = evidence._data_address(work / "check" / f"{staged.IMAGE}.png")
@@ -126,7 +135,7 @@ def test_public_page_has_nothing_private(work):
         "README.md",
     ):
         assert private not in public
-    assert "not a guarantee" in public
+    assert "it cannot exclude it" in public
     assert "1 image of 1 person" in " ".join(public.split())
 
 
