@@ -7,11 +7,12 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress
 
+from efface import tombstones
 from efface.errors import EffaceError, guarded, leave
 from efface.files import private_folder, replacing
 from efface.identifiers import COLUMNS
 from efface.identity import load_or_make_key, pseudonym
-from efface.index import index, looked_for
+from efface.index import ERASED, index, looked_for
 from efface.parts import part_key
 from efface.tables import write_json, write_tsv
 
@@ -23,6 +24,7 @@ def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--input", type=Path, required=True, help="folder of DICOM files")
     parser.add_argument("--key", type=Path, required=True, help="the study's secret")
+    parser.add_argument("--erased", default="", help="table of people who were erased")
     parser.add_argument("--out", type=Path, required=True, help="folder for the index")
     parser.add_argument("--workers", type=int, default=os.cpu_count(), help="processes")
     return parser
@@ -32,15 +34,20 @@ def main(argv: list[str] | None = None) -> None:
     """Write series.tsv, attributes.json, parts.json, identifiers.tsv, skipped.tsv and lists of files."""
     args = parser().parse_args(argv)
     key = load_or_make_key(args.key)
+    erased = tombstones.read(args.erased, key)
     with Progress(console=Console(stderr=True), transient=True) as progress:
         bar = progress.add_task("Reading headers", total=None)
         by_uid, skipped = index(
-            args.input, args.workers, lambda done, total: progress.update(bar, completed=done, total=total)
+            args.input,
+            args.workers,
+            lambda done, total: progress.update(bar, completed=done, total=total),
+            erased.of_person,
         )
     if not by_uid and not any(one.held for one in skipped):
-        raise EffaceError(
-            "the input", expected="DICOM files", found=f"{len(skipped)} files, none of them DICOM"
-        )
+        found = f"{len(skipped)} files, none of them DICOM"
+        if any(one.reason == ERASED for one in skipped):
+            found = "none but those of people who were erased"
+        raise EffaceError("the input", expected="DICOM files", found=found)
 
     found = dict(sorted((pseudonym(key, "series", uid), one) for uid, one in by_uid.items()))
     lists = private_folder(args.out / "files")

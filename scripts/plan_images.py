@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 
-from efface import crosswalk, examination, scanners
+from efface import crosswalk, examination, scanners, tombstones
 from efface.classify import Modalities
-from efface.errors import guarded, leave
+from efface.errors import EffaceError, guarded, leave
 from efface.files import private_folder
 from efface.identity import load_or_make_key
 from efface.people import person_of
@@ -40,6 +40,7 @@ def parser() -> argparse.ArgumentParser:
         help="keys of the configuration that differ from its defaults, in JSON",
     )
     parser.add_argument("--second-key", default="", help="the secret of a central stage")
+    parser.add_argument("--erased", default="", help="table of people who were erased")
     parser.add_argument("--unnamed", action="store_true", help="plan images of unknown kinds too")
     parser.add_argument("--out", type=Path, required=True, help="folder for the plan")
     parser.add_argument(
@@ -64,7 +65,14 @@ def main(argv: list[str] | None = None) -> None:
     second_key = load_or_make_key(args.second_key) if args.second_key else None
     known = crosswalk.read(args.crosswalk)
     ids = {person_of(one) for one in attributes.values()} - ({""} if not args.unnamed else set())
-    label_of = labels(ids, config["identity"], key, crosswalk.labels(known), second_key)
+    erased = tombstones.read(args.erased, key)
+    if any(map(erased.of_person, ids)):
+        raise EffaceError(
+            "the index holds scans of a person who was erased", todo="index again: --forcerun index_series"
+        )
+    label_of = labels(
+        ids, config["identity"], key, crosswalk.labels(known), second_key, numbers=erased.numbers
+    )
     rows, people, doubts = plan(attributes, files, modalities, parts, overrides, key, config, label_of)
 
     vocabulary = examination.load(args.vocabulary)

@@ -11,6 +11,11 @@ from efface.tables import read_tsv, write_tsv
 COLUMNS = ("participant_id", "source_id", "birth_date", "first_session")
 
 
+def place(work: Path | str) -> Path:
+    """Return where the table of a work folder is."""
+    return Path(work, "key", "crosswalk.tsv")
+
+
 def read(path: Path | str) -> dict[str, dict[str, str]]:
     """Return the rows by normalised source ID; none where there is no table yet.
 
@@ -47,3 +52,12 @@ def write(
     """
     rows = dict(known) | {one["source_id"]: {name: one[name] for name in COLUMNS} for one in people}
     write_tsv(path, sorted(rows.values(), key=itemgetter("participant_id")), COLUMNS)
+
+
+def without(path: Path | str, source_id: str) -> int:
+    """Take the line of a person, by normalised source ID, out of the table; return how many went, 1 or 0."""
+    known = read(path)
+    if source_id not in known:
+        return 0
+    write(path, {one: row for one, row in known.items() if one != source_id}, ())
+    return 1

@@ -1,10 +1,13 @@
 """Files that are written whole or not at all, and folders that only their owner can read."""
 
+import fcntl
 import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from efface.errors import EffaceError
 
 PRIVATE_FILE = 0o600
 PRIVATE_FOLDER = 0o700
@@ -33,6 +36,25 @@ def private_folder(path: Path | str) -> Path:
     path.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
     path.chmod(PRIVATE_FOLDER)
     return path
+
+
+@contextmanager
+def alone(folder: Path | str) -> Iterator[int]:
+    """Hold the lock of a work folder; its descriptor is for a program that keeps it when this one is killed.
+
+    Raises
+    ------
+    EffaceError
+        When another program holds it.
+    """
+    with Path(folder, ".lock").open("w") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise EffaceError(
+                "another run is at work in the work folder", todo="wait for it to end"
+            ) from None
+        yield stream.fileno()
 
 
 def sha256(path: Path | str) -> str:

@@ -12,8 +12,10 @@ from pydicom.dataset import Dataset
 import efface.dicom  # noqa: F401 (it silences pydicom, whose complaints quote values)
 from efface.errors import EffaceError
 from efface.identifiers import Identifier
+from efface.identity import normalised
 from efface.series import Series
 
+ERASED = "of a person who was erased"
 _CHUNK = 64
 _DAMAGED = "damaged or truncated DICOM file: copy it again or remove it"
 _DICOMDIR = "1.2.840.10008.1.3.10"
@@ -32,8 +34,15 @@ class Skipped:
     held: bool
 
 
+def _nobody(source_id: str) -> bool:
+    return False
+
+
 def index(
-    folder: Path | str, workers: int = 1, on_progress: Callable[[int, int], object] = lambda done, total: None
+    folder: Path | str,
+    workers: int = 1,
+    on_progress: Callable[[int, int], object] = lambda done, total: None,
+    erased: Callable[[str], bool] = _nobody,
 ) -> tuple[dict[str, Series], list[Skipped]]:
     """Read every header below a folder.
 
@@ -45,6 +54,8 @@ def index(
         Processes.
     on_progress : callable
         Gets the number of files read and of all files.
+    erased : callable
+        Says of a normalised PatientID whether the person was erased. Of these files only the number is told.
 
     Returns
     -------
@@ -62,13 +73,19 @@ def index(
     chunks = [paths[start : start + _CHUNK] for start in range(0, len(paths), _CHUNK)]
     series: dict[str, Series] = {}
     done = 0
-    for chunk, (found, passed_over) in zip(chunks, _in_processes(folder, chunks, workers), strict=True):
+    for chunk, (found, passed_over) in zip(
+        chunks, _in_processes(folder, chunks, workers, erased), strict=True
+    ):
         skipped += passed_over
         for uid, part in found.items():
             series.setdefault(uid, Series()).merge(part)
         done += len(chunk)
         on_progress(done, len(paths))
-    return series, skipped
+    # Their paths may name them.
+    kept = [one for one in skipped if one.reason != ERASED]
+    if left_out := len(skipped) - len(kept):
+        kept.append(Skipped(f"{left_out} files", ERASED, False))
+    return series, kept
 
 
 def looked_for(by_uid: dict[str, Series]) -> dict[str, list[Identifier]]:
@@ -111,15 +128,19 @@ def _refuse_unreadable(count: int, what: str) -> None:
     )
 
 
-def _in_processes(folder: Path, chunks: list[list[str]], workers: int) -> Iterator[tuple]:
+def _in_processes(
+    folder: Path, chunks: list[list[str]], workers: int, erased: Callable[[str], bool]
+) -> Iterator[tuple]:
     if workers <= 1 or len(chunks) == 1:
-        yield from (_read_chunk(folder, chunk) for chunk in chunks)
+        yield from (_read_chunk(folder, chunk, erased) for chunk in chunks)
         return
     with ProcessPoolExecutor(min(workers, len(chunks))) as pool:
-        yield from pool.map(_read_chunk, [folder] * len(chunks), chunks)
+        yield from pool.map(_read_chunk, [folder] * len(chunks), chunks, [erased] * len(chunks))
 
 
-def _read_chunk(folder: Path, paths: list[str]) -> tuple[dict[str, Series], list[Skipped]]:
+def _read_chunk(
+    folder: Path, paths: list[str], erased: Callable[[str], bool]
+) -> tuple[dict[str, Series], list[Skipped]]:
     found: dict[str, Series] = {}
     skipped: list[Skipped] = []
     unreadable = 0
@@ -132,6 +153,9 @@ def _read_chunk(folder: Path, paths: list[str]) -> tuple[dict[str, Series], list
         if isinstance(header, str):
             skipped.append(Skipped(path, header, not header.startswith("not DICOM")))
             continue
+        if any(map(erased, _people(header))):
+            skipped.append(Skipped("", ERASED, False))
+            continue
         uid = str(header.get("SeriesInstanceUID", "")) or f"none:{Path(path).parent}"
         found.setdefault(uid, Series()).add(header, path)
     if unreadable:
@@ -139,6 +163,17 @@ def _read_chunk(folder: Path, paths: list[str]) -> tuple[dict[str, Series], list
     for one in found.values():
         one.forget()
     return found, skipped
+
+
+def _people(header: Dataset) -> set[str]:
+    """Return the normalised PatientID, and each of several: PS3.6 allows one, scanners write more."""
+    try:
+        value = header.get("PatientID", "")
+    except Exception:  # what cannot be read here cannot be read as whose scan it is either
+        return set()
+    values = [value] if isinstance(value, str) or value is None else list(value)
+    texts = [str(one or "") for one in values]
+    return {normalised(text) for text in [*texts, "\\".join(texts)]} - {""}
 
 
 def _header(path: Path) -> Dataset | str:

@@ -1,14 +1,11 @@
 """The workflow on one study, started and watched: configuration, progress, what went wrong, exit code."""
 
-import fcntl
 import os
 import re
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import yaml
@@ -16,8 +13,9 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from efface import tombstones
 from efface.errors import HELD, REFUSED, EffaceError, UsageError
-from efface.files import private_folder
+from efface.files import alone, private_folder
 from efface.publish import refuse_foreign
 from efface.review import waiting
 from efface.settings import REPOSITORY, Settings, resolved
@@ -57,7 +55,7 @@ def run(chosen: Settings, cores: str, arguments: list[str], console: Console) ->
     work = Path(chosen.work)
     started = time.time()
     common = ["--directory", work, "--configfile", save(chosen), "--cores", cores]
-    with _alone(work) as lock:
+    with alone(work) as lock:
         if any((work / ".snakemake" / "locks").glob("*")):  # nobody runs, so a run was killed
             _snakemake([*common, "--unlock"], work, console, lock)
         code = _snakemake([*common, *arguments], work, console, lock)
@@ -90,20 +88,7 @@ def _ready(chosen: Settings) -> None:
         raise EffaceError(
             "the release cannot be written", expected="a folder that you may write to", todo="choose another"
         )
-    private_folder(chosen.work)
-
-
-@contextmanager
-def _alone(work: Path) -> Iterator[int]:
-    """Hold the work folder's lock; Snakemake inherits it and keeps it should this program be killed."""
-    with (work / ".lock").open("w") as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise EffaceError(
-                "another run is at work in the work folder", todo="wait for it to end"
-            ) from None
-        yield stream.fileno()
+    tombstones.refuse_unfinished(private_folder(chosen.work))
 
 
 def _snakemake(arguments: list, work: Path, console: Console, lock: int) -> int:

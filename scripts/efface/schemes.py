@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.padding import PKCS7
 
 from efface.errors import UsageError
 from efface.identity import pseudonym
-from efface.template import numbered, read_template
+from efface.template import numbered, permuted, read_template
 
 _LONGEST_ID = 63
 """Bytes of an ID that can be encrypted: a longer one makes file names that some systems cannot hold."""
@@ -26,6 +26,7 @@ def labels(
     key: bytes,
     known: Mapping[str, str],
     second_key: bytes | None = None,
+    numbers: int = 0,
 ) -> dict[str, str]:
     """Return the label of each person, ASCII letters and digits as BIDS asks of labels.
 
@@ -41,6 +42,8 @@ def labels(
         Labels by ID from the crosswalk of earlier runs, people who are not in `ids` included.
     second_key : bytes, optional
         Secret of a central stage, whose label of the label is returned.
+    numbers : int
+        Of a template, from `numbers_given`, that were given before somebody was erased.
 
     Raises
     ------
@@ -66,7 +69,7 @@ def labels(
         case "encrypted":
             given = {one: _encrypted(one, identity, key) for one in ids}
         case "template":
-            given = numbered(new, identity, key, known)
+            given = numbered(new, identity, key, known | _last(identity, key, numbers))
         case "random" | "random_table":
             given = {one: identity["prefix"] + _random() for one in new}
         case _:
@@ -75,6 +78,25 @@ def labels(
         given = {one: second_stage(label, second_key, identity["prefix"]) for one, label in given.items()}
     _check(given, known)
     return {one: given.get(one) or known[one] for one in ids}
+
+
+def numbers_given(identity: Mapping[str, str], key: bytes, known: Collection[str]) -> int:
+    """Return how many numbers of a template have been given, by the known labels; 0 of other schemes."""
+    if identity["scheme"] != "template":
+        return 0
+    before, digits, after = read_template(identity)
+    found = [re.fullmatch(rf"{before}([0-9]{{{digits}}}){after}", label) for label in known]
+    tweak = (identity["context"], identity["site"], str(digits))
+    return max((permuted(int(one[1]), digits, key, tweak, -1) + 1 for one in found if one), default=0)
+
+
+def _last(identity: Mapping[str, str], key: bytes, numbers: int) -> dict[str, str]:
+    """Return the label with the last of so many numbers, as of nobody."""
+    before, digits, after = read_template(identity)
+    if not 0 < numbers <= 10**digits:
+        return {}
+    place = permuted(numbers - 1, digits, key, (identity["context"], identity["site"], str(digits)))
+    return {"\0": f"{before}{place:0{digits}d}{after}"}
 
 
 def second_stage(label: str, key: bytes, prefix: str) -> str:

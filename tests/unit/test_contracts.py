@@ -56,6 +56,8 @@ MAKERS = {
     "bids",
     "publish",
     "record",
+    "removal",
+    "subject",
 }
 JUDGES = {
     "anatomy",
@@ -72,6 +74,7 @@ JUDGES = {
     "statements",
     "tiles",
     "turns",
+    "leftovers",
     "viewing",
     "measure",
     "picture",
@@ -80,7 +83,7 @@ JUDGES = {
     "report",
     "review",
 }
-GLUE = {"cli", "erase", "lookup", "run", "server", "study"}
+GLUE = {"cli", "desk", "erase", "lookup", "run", "server", "study"}
 MAY_IMPORT = {
     "base": BASE,
     "readers": BASE | READERS,

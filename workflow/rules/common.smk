@@ -20,6 +20,7 @@ from efface.files import private_folder
 from efface.publish import timeless
 from efface.schemes import crosswalk_is_kept
 from efface.tables import read_json, read_tsv
+from efface.tombstones import refuse_unfinished
 
 # A job on a cluster reads these files again: what the study names was checked when the run began.
 if workflow.is_main_process:
@@ -35,6 +36,10 @@ except EffaceError as error:
 # Everything in the work folder is readable by its owner only; publishing sets the release's modes itself.
 os.umask(0o077)
 private_folder(settings.work)
+try:
+    refuse_unfinished(settings.work)
+except EffaceError as error:
+    raise WorkflowError(str(error)) from None
 if workflow.is_main_process:
     save(settings)
 # The input's path may hold a name: steps get it from the environment, where no log, report or cluster shows it.
@@ -47,6 +52,7 @@ os.environ |= {
 
 ANONYMOUS = settings.config["mode"] == "anonymous"
 TABLES = settings.tables()
+ERASED = f"{settings.work}/key/erased.tsv"
 CROSSWALK = f"{settings.work}/key/crosswalk.tsv"
 SECOND_KEY = list(filter(None, [settings.config["identity"]["second_key"]]))
 SCANNERS = list(filter(None, [settings.config["scanners"]]))
@@ -174,6 +180,13 @@ def decisions(wildcards):
     """Return the table of people's decisions, once there is one."""
     table = f"{settings.work}/review/review.tsv"
     return [table] if Path(table).exists() else []
+
+
+def waiting_for_people(*files):
+    """Return what the anonymous mode may only forget when people have decided: without it every label is a new one."""
+    return (
+        list(files) if ANONYMOUS and settings.config["review"]["mode"] != "none" else []
+    )
 
 
 def published(wildcards):

@@ -46,9 +46,11 @@ rule index_series:
         runtime=240,
     params:
         out=folder_of("series"),
+        # No input: an erasure takes out what is there, and need not read every header again.
+        erased=ERASED,
     shell:
         "python {input.script:q}"
-        ' --input "$EFFACE_INPUT" --key {input.key:q} --out {params.out:q} --workers {threads}'
+        ' --input "$EFFACE_INPUT" --key {input.key:q} --erased {params.erased:q} --out {params.out:q} --workers {threads}'
         " 2> {log:q}"
 
 
@@ -81,6 +83,7 @@ checkpoint plan_images:
     params:
         index=folder_of("series"),
         out=folder_of("images"),
+        erased=ERASED,
         crosswalk=crosswalk_path,
         study=settings.study(
             *(
@@ -98,7 +101,7 @@ checkpoint plan_images:
         " --index {params.index:q} --key {input.key:q} --modalities {input.modalities:q}"
         " --vocabulary {input.vocabulary:q} --overrides={input.overrides:q}"
         " --scanners={input.scanners:q} --second-key={input.second_key:q}"
-        " --study={params.study:q} --out {params.out:q} --crosswalk={params.crosswalk:q}"
+        " --erased {params.erased:q} --study={params.study:q} --out {params.out:q} --crosswalk={params.crosswalk:q}"
         " 2> {log:q}"
 
 

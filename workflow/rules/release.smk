@@ -145,6 +145,14 @@ rule publish_release:
         outcome=rules.stage_bids.output.outcome,
         findings=rules.audit_release.output.findings,
         review=rules.ask_review.output.required,
+        waiting=waiting_for_people(
+            KEY,
+            rules.index_series.output.skipped,
+            rules.index_series.output.identifiers,
+            rules.queue_review.output.queue,
+            rules.plan_images.output.doubts,
+            *crosswalk().values(),
+        ),
     output:
         manifest=update(f"{RELEASE}/MANIFEST.tsv"),
     log:
