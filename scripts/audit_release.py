@@ -5,7 +5,7 @@ from pathlib import Path
 
 import yaml
 
-from efface.audit import COLUMNS, audit, clinic, smallcells
+from efface.audit import COLUMNS, WARN, Finding, allow, audit, clinic, private, smallcells
 from efface.dictionary import read_dictionary
 from efface.errors import EffaceError, guarded, leave
 from efface.settings import FURTHER
@@ -17,6 +17,8 @@ def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bids", type=Path, required=True, help="the staged dataset")
     parser.add_argument("--identifiers", type=Path, required=True, help="table of values not to be found")
+    parser.add_argument("--keys", type=Path, nargs="*", default=[], help="secrets of the study")
+    parser.add_argument("--crosswalk", default="", help="table from label to source ID, where it is kept")
     parser.add_argument("--policy", type=Path, required=True, help="allow-list of sidecar keys, YAML")
     parser.add_argument(
         "--level", type=int, default=FURTHER, help="keys of a higher level are not allowed (6)"
@@ -31,6 +33,7 @@ def parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--k-anonymity", type=Path, help="the table of how many do, to write")
     parser.add_argument("--plan", type=Path, help="folder of the plan's records, IMAGE.json each")
+    parser.add_argument("--allow", default="", help="table of findings that are false alarms")
     parser.add_argument("--checks", type=Path, required=True, help="folder of the measures, IMAGE.json each")
     parser.add_argument("--outcome", type=Path, required=True, help="table of what became of every series")
     parser.add_argument("--findings", type=Path, required=True, help="the table to write")
@@ -44,19 +47,29 @@ def main(argv: list[str] | None = None) -> None:
     given = list(zip(args.tables, args.dictionaries, strict=True))
     identifiers = read_tsv(args.identifiers, ("kind", "attribute", "value"))
     identifiers += [row for table, dictionary in given for row in clinic.identifiers(table, dictionary)]
+    identifiers += private.secrets(args.crosswalk or None, args.keys)
     findings = audit(
         args.bids,
         identifiers,
         policy=_policy(args.policy, args.level, args.scanners, args.plan),
         checks=args.checks,
+        days=private.order(args.crosswalk) if args.crosswalk else None,
         released={row["image"] for row in outcome if row["decision"] == "release"},
     )
     quasi = {name for _, dictionary in given for name in read_dictionary(dictionary).quasi}
     cells = smallcells.smallcells(args.bids, quasi)
-    findings = smallcells.findings(cells, args.k_min) + findings
+    findings = [*smallcells.findings(cells, args.k_min), *_without_ethics(args.bids), *findings]
+    findings = allow.apply(findings, allow.read(args.allow) if args.allow else [])
     if args.k_anonymity:
         write_tsv(args.k_anonymity, (row._asdict() for row in cells), smallcells.Cells._fields)
     write_tsv(args.findings, (finding._asdict() for finding in findings), COLUMNS)
+
+
+def _without_ethics(bids: Path) -> list[Finding]:
+    if read_json(bids / "dataset_description.json").get("EthicsApprovals"):
+        return []
+    what, advice = "no reference of an ethics approval", "set dataset.ethics in the configuration"
+    return [Finding("metadata", WARN, "dataset_description.json", "key EthicsApprovals", what, advice)]
 
 
 def _policy(path: Path, level: int, scanners: str, plan: Path | None) -> dict[str, dict]:

@@ -47,6 +47,9 @@ def parser() -> argparse.ArgumentParser:
     program.add_argument("--check", type=Path, required=True, help="what was measured, and the decision")
     program.add_argument("--picture", type=Path, required=True, help="before and after; private")
     program.add_argument("--release-picture", type=Path, required=True, help="after only")
+    program.add_argument(
+        "--before", type=Path, required=True, help="the volume before anything was removed; private"
+    )
     return program
 
 
@@ -67,7 +70,7 @@ def landing_of(leader: str) -> np.ndarray | None:
 def main(argv: list[str] | None = None) -> int:
     """Write all outputs, also when the image is held."""
     options = parser().parse_args(argv)
-    outputs = (options.out, options.mask, options.picture, options.release_picture)
+    outputs = (options.out, options.mask, options.picture, options.release_picture, options.before)
     for path in (*outputs, options.check):
         path.unlink(missing_ok=True)
     proof = read_json(options.proof)
@@ -86,6 +89,7 @@ def main(argv: list[str] | None = None) -> int:
             fill=options.fill,
             text=options.text,
             picture_path=options.picture,
+            before_path=options.before,
         )
     else:
         check = deface_file(
@@ -101,6 +105,7 @@ def main(argv: list[str] | None = None) -> int:
             mask_path=options.mask,
             picture_path=options.picture,
             release_picture_path=options.release_picture,
+            before_path=options.before,
             filled=proof.get("filled", ()),
             blank=dict(options.blank),
             text=options.text,

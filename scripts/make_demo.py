@@ -17,6 +17,7 @@ dataset:
   name: Demo heads
   authors: [The efface developers]
   license: CC0
+  ethics: none is needed, nobody is real
 task: rest
 level: 6
 participants:

@@ -43,7 +43,7 @@ def main(argv: list[str] | None = None) -> None:
     record = {
         "efface": __version__,
         "decisions": dict(sorted(Counter(row["decision"] for row in outcome).items())),
-        "warnings": len(findings),
+        "findings": dict(sorted(Counter(row["severity"] for row in findings).items())),
         "files": len(files),
         "bytes": sum(row["size"] for row in files),
         "looked_at": sum(bool(row["decision"]) for row in decided if row["item"] not in review.SIGN_OFFS),

@@ -27,9 +27,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--scanners", default="", help="registry of scanners, YAML")
     parser.add_argument("--review", type=Path, help="table of the images with people's decisions")
     parser.add_argument("--tables", type=Path, nargs="*", default=[], help="clinical tables, NAME.tsv each")
-    parser.add_argument(
-        "--release", type=Path, help="folder of an earlier release, if there is one"
-    )
+    parser.add_argument("--release", type=Path, help="folder of an earlier release, if there is one")
     parser.add_argument("--bids", type=Path, required=True, help="folder of the dataset")
     parser.add_argument("--outcome", type=Path, required=True, help="table of what became of every series")
     parser.add_argument(

@@ -1,11 +1,15 @@
 """A small clean BIDS dataset as it stands before the audit, and the tables and records that belong to it."""
 
+import gzip
+import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 
 from efface import deidentification, nifti, policy
 from efface import record as release_record
+from efface.audit import audit
 from efface.files import sha256
 from efface.schema import defaults
 from efface.settings import CONFIG_SCHEMA, WORKFLOW
@@ -72,6 +76,7 @@ def dataset(work: Path) -> Path:
         ["filename"],
     )
     description = {"Name": "Demo heads", "BIDSVersion": "1.10.1", "DatasetType": "raw", "License": "CC0"}
+    description |= {"EthicsApprovals": ["Example board, 17-204"]}
     write_json(bids / "dataset_description.json", description | {"Authors": ["The developers"]})
     (bids / "README.md").write_text(README)
     (bids / "CHANGES").write_text("1.0.0\n  - First release.\n")

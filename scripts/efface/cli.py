@@ -73,6 +73,7 @@ def parser() -> argparse.ArgumentParser:
     audit.add_argument(
         "--source", type=Path, metavar="DICOM_DIR", help="look for the identifiers of these scans"
     )
+    audit.add_argument("--allow", type=Path, help="table of findings that are false alarms, with reasons")
     audit.add_argument("--json", action="store_true", help="print findings in JSON")
     audit.set_defaults(command=_audit)
 
@@ -194,7 +195,7 @@ def _deface(args: argparse.Namespace) -> int:
 
 
 def _audit(args: argparse.Namespace) -> int:
-    from efface.audit import audit
+    from efface.audit import ALLOWED, allow, audit
     from efface.index import index, looked_for
 
     if not args.dataset.is_dir():
@@ -203,7 +204,8 @@ def _audit(args: argparse.Namespace) -> int:
     if args.source:
         series, _ = index(args.source, os.cpu_count() or 1)
         identifiers = [one._asdict() for found in looked_for(series).values() for one in found]
-    findings = [finding._asdict() for finding in audit(args.dataset, identifiers)]
+    found = allow.apply(audit(args.dataset, identifiers), allow.read(args.allow) if args.allow else [])
+    findings = [finding._asdict() for finding in found]
     if args.json:
         print(json.dumps(findings, indent=2, ensure_ascii=False))
     else:
@@ -211,7 +213,7 @@ def _audit(args: argparse.Namespace) -> int:
             place = f"{one['file']}, {one['where']}" if one["where"] else one["file"]
             print(f"{one['severity']}: {place}: {one['what']} ({one['check']}); {one['advice']}")
         print(f"{len(findings)} findings")
-    return REFUSED if findings else 0
+    return REFUSED if any(finding.severity != ALLOWED for finding in found) else 0
 
 
 def _review(args: argparse.Namespace) -> int:

@@ -6,6 +6,7 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
+from efface import nifti
 from efface.files import PRIVATE_FILE, replacing
 
 STEP_MM = 2.0
@@ -14,6 +15,7 @@ VIEW_FROM = (-110.0, -140.0, -175.0)
 TURNS = (25.0, 0.0, -25.0)  # of the head about its long axis, in degrees
 ZOOM = 2
 OUTLINE = (255, 90, 60)
+SHADES = (2, 99.7)  # percentiles that become black and white
 
 
 def picture(
@@ -48,7 +50,7 @@ def picture(
     for volume in volumes:
         seen = _sampled(volume, voxel_from_frame @ frame_from_view, shape, low=float(volume.min()))
         if white is None:
-            black, white = np.percentile(seen, (2, 99.7))
+            black, white = np.percentile(seen, SHADES)
             black = min(black, threshold)
         tiles = [_render(seen, threshold, degrees) for degrees in TURNS]
         tiles += _slices(np.clip((seen - black) / max(white - black, 1e-6), 0, 1), outline)
@@ -64,6 +66,24 @@ def write(path: Path | str, image: Image.Image, mode: int = PRIVATE_FILE) -> Non
     """Write a PNG without any text in it."""
     with replacing(path, mode) as beside, beside.open("wb") as stream:
         image.save(stream, "PNG", compress_level=6)
+
+
+def write_small(path: Path | str, values: np.ndarray, world_from_voxel: np.ndarray) -> None:
+    """Write a volume to look at, on its own grid in 8 bits from black to white; private, it shows a face.
+
+    Parameters
+    ----------
+    values : (I, J, K) float32 array
+    world_from_voxel : (4, 4) array
+        From voxel indices to world coordinates (RAS+, mm).
+    """
+    some = values[tuple(slice(None, None, max(1, size // 100)) for size in values.shape)]
+    black, white = (float(shade) for shade in np.percentile(some, SHADES))
+    step = max(white - black, 1e-6) / 255
+    grey = np.clip((values - np.float32(black)) * np.float32(1 / step), 0, 255)
+    np.rint(grey, out=grey)
+    head = nifti.header(values.shape, np.dtype(np.uint8), world_from_voxel, slope=step, intercept=black)
+    nifti.write(path, grey.astype(np.uint8), head, level=1)
 
 
 def _sampled(

@@ -10,6 +10,7 @@ from efface.errors import EffaceError, UsageError
 from efface.files import sha256
 
 MANIFEST = "MANIFEST.tsv"
+HARMLESS = ("warn", "allowed")  # severities of findings
 MANIFEST_COLUMNS = ("path", "size", "sha256")
 _FILE, _FOLDER = 0o644, 0o755
 # The first moment of 1980: what reproducible archives use, because zip knows none before.
@@ -31,7 +32,7 @@ def refuse(findings: Sequence[Mapping[str, str]], outcome: Sequence[Mapping[str,
     EffaceError
     """
     # Whatever is not known to be harmless blocks, a misspelt severity too.
-    blocking = [row for row in findings if row["severity"] != "warn"]
+    blocking = [row for row in findings if row["severity"] not in HARMLESS]
     if blocking:
         files = len({row["file"] for row in blocking})
         raise EffaceError(

@@ -102,15 +102,6 @@ def record(
     }
 
 
-def warnings(config: Mapping) -> list[str]:
-    """Return what a person should mend before publishing, although nothing forbids it."""
-    if config["dataset"]["ethics"].strip():
-        return []
-    return [
-        "no ethics reference: set dataset.ethics to the approval that covers de-identification and sharing"
-    ]
-
-
 def _libraries(engine: str) -> list[dict[str, str]]:
     found = []
     for name in (*_LIBRARIES, *["dcm2niix"] * (engine == "dcm2niix")):

@@ -78,6 +78,7 @@ def public_page(
         passed=passed,
         counts=_counts(outcome),
         images=released,
+        allowed=sum(row["severity"] == "allowed" for row in findings),
     )
 
 
@@ -85,7 +86,7 @@ def verdict(
     outcome: Sequence[Mapping[str, str]], findings: Sequence[Mapping[str, str]], waiting: int = 0
 ) -> tuple[str, str]:
     """Return one word and one sentence: what came of the run."""
-    blocking = sum(row["severity"] != "warn" for row in findings)
+    blocking = sum(row["severity"] not in ("warn", "allowed") for row in findings)
     count = _counts(outcome)
     if blocking:
         return (

@@ -1,6 +1,8 @@
 """Files that people write, checked against closed JSON schemas; what is wrong is said in one line."""
 
+import copy
 import difflib
+import functools
 from pathlib import Path
 
 import yaml
@@ -52,8 +54,7 @@ def check(document: object, schema: Path | str, name: str) -> None:
     """
     import jsonschema  # slow to import, and only configurations are checked
 
-    rules = yaml.safe_load(Path(schema).read_text(encoding="utf-8"))
-    faults = jsonschema.Draft202012Validator(rules).iter_errors(document)
+    faults = jsonschema.Draft202012Validator(_rules(schema)).iter_errors(document)
     fault = jsonschema.exceptions.best_match(faults)
     if fault is None:
         return
@@ -87,14 +88,19 @@ def _said(fault) -> str:
 
 def defaults(document: dict, schema: Path | str) -> dict:
     """Return the document with the defaults of its schema filled in at every depth."""
-    return _filled(document, yaml.safe_load(Path(schema).read_text(encoding="utf-8")))
+    return _filled(document, _rules(schema))
+
+
+@functools.cache
+def _rules(schema: Path | str) -> dict:
+    return yaml.safe_load(Path(schema).read_text(encoding="utf-8"))
 
 
 def _filled(document: dict, rules: dict) -> dict:
     filled = dict(document)
     for key, rule in rules.get("properties", {}).items():
         if key not in filled and "default" in rule:
-            filled[key] = rule["default"]
+            filled[key] = copy.deepcopy(rule["default"])
         if isinstance(filled.get(key), dict):
             filled[key] = _filled(filled[key], rule)
     return filled

@@ -27,6 +27,10 @@ def checked(config: dict) -> Settings:
             "text.ocr", expected="rapidocr-onnxruntime", found="none", todo="install efface[text]"
         )
     _refuse_without_pilot(chosen)
+    if chosen.config["allow"]:
+        from efface.audit import allow  # with what the audit searches with, slow to import
+
+        allow.read(chosen.config["allow"])
     kept = {key.name for key in policy.load(Path(chosen.policy)).keys}
     if chosen.config["scanners"]:
         profiles = scanners.read(chosen.config["scanners"]).profiles

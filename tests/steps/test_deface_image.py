@@ -13,6 +13,7 @@ OUTPUTS = {
     "--check": "check.json",
     "--picture": "check.png",
     "--release-picture": "check_release.png",
+    "--before": "before.nii.gz",
 }
 
 
@@ -47,6 +48,21 @@ def test_a_proved_image_is_defaced_measured_and_pictured(tmp_path, step):
     assert first == {name: (tmp_path / name).read_bytes() for name in OUTPUTS.values()}
 
 
+def test_r22_the_volume_before_is_kept_small_and_private_to_compare_with(tmp_path, step):
+    voxels, world_from_voxel = head_image(spacing=(3, 3, 3))
+    nib.save(nib.Nifti1Image(voxels, world_from_voxel), tmp_path / "image.nii.gz")
+    write_json(tmp_path / "image.json", {"Modality": "MR"})
+    step({"decision": "proved", "reasons": []})
+    path = tmp_path / "before.nii.gz"
+    before, mask = nib.load(path), np.asarray(nib.load(tmp_path / "mask.nii.gz").dataobj)
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert before.get_data_dtype() == np.uint8 and np.array_equal(before.affine, world_from_voxel)
+    shown = before.get_fdata()
+    low, high = shown.min(), shown.max()
+    assert np.abs(shown - np.clip(voxels, low, high)).max() <= (high - low) / 255, "8 bits of it"
+    assert (shown[mask == 1] > low + (high - low) / 4).sum() > 500, "the face is in it"
+
+
 def test_a_held_conversion_stays_held_with_its_reasons(tmp_path, step):
     (tmp_path / "image.nii.gz").touch()
     (tmp_path / "image.json").touch()
@@ -62,7 +78,7 @@ def test_a_doubtful_head_gives_empty_files_that_no_one_takes_for_a_scan(tmp_path
     (tmp_path / "defaced.nii.gz").write_bytes(b"from an earlier run")
     check = step({"decision": "proved", "reasons": []})
     assert check["decision"] == "held" and check["reasons"]
-    for name in ("defaced.nii.gz", "mask.nii.gz", "check_release.png"):
+    for name in ("defaced.nii.gz", "mask.nii.gz", "check_release.png", "before.nii.gz"):
         assert (tmp_path / name).stat().st_size == 0
 
 
@@ -117,7 +133,8 @@ def test_a_phase_image_takes_the_mask_of_its_magnitude(tmp_path, step, magnitude
     stored = np.asarray(defaced.dataobj.get_unscaled())
     assert (stored[blank] == 2048).all() and np.array_equal(stored[~blank], phase[~blank])
     assert (defaced.dataobj.slope, defaced.dataobj.inter) == (2, -4096)
-    assert (tmp_path / "mask.nii.gz").stat().st_size and (tmp_path / "check.png").stat().st_size
+    for name in ("mask.nii.gz", "check.png", "before.nii.gz"):
+        assert (tmp_path / name).stat().st_size
     assert found["decision"] == "defaced" and found["method"] == "mask of its magnitude image"
     assert found["face_surface_surviving"] == check["face_surface_surviving"]
     assert found["image_sha256"] != check["image_sha256"]
@@ -179,6 +196,8 @@ def test_r45_r67_a_blanked_border_takes_the_text_and_leaves_the_head(tmp_path, s
     assert (mask[:, :32] == 1).all() and not out[mask == 1].any()
     assert np.array_equal(out[mask == 0], burned_in[mask == 0]), "kept voxels stay as they are"
     assert (mask[np.broadcast_to(ink, mask.shape)] == 1).all()
+    before = nib.load(tmp_path / "before.nii.gz").get_fdata()
+    assert before[np.broadcast_to(ink, mask.shape)].min() > before.max() / 2, "what was blanked can be seen"
     nib.save(nib.Nifti1Image(clean, nib.load(tmp_path / "image.nii.gz").affine), tmp_path / "image.nii.gz")
     step({"decision": "proved", "reasons": []})
     plain = np.asarray(nib.load(tmp_path / "mask.nii.gz").dataobj)

@@ -29,7 +29,7 @@ def test_publishes_and_records(run, tmp_path):
     assert run({"severity": "warn", "file": "README.md"}) == 0
     record = json.loads((tmp_path / "publish/record.json").read_text())
     assert record["decisions"] == {"dropped": 1, "held": 1, "release": 1}
-    assert record["warnings"] == 1
+    assert record["findings"] == {"warn": 1}
     assert record["files"] == len((tmp_path / "release/MANIFEST.tsv").read_text().splitlines()) - 1
 
 

@@ -10,38 +10,18 @@ from PIL import Image, PngImagePlugin
 
 import staged
 from efface import nifti
-from efface.audit import audit, rules
+from efface.audit import ALLOWED, BLOCK, WARN, Finding, allow, audit, rules
 from efface.audit.spelling import fold
 from efface.audit.words import Piece
+from efface.errors import UsageError
 from efface.publish import publish
-
-POLICY = {key: {} for key in staged.ALLOWED} | {
-    "Manufacturer": {"values": ["Siemens"]},
-    "EchoTime": {"range": [0, 2]},
-}
-ANAT = f"{staged.FOLDER}/{staged.IMAGE}"
+from efface.tables import write_json
+from staged import ANAT, POLICY, edit_sidecar, found, rebuilt
 
 
 @pytest.fixture
 def bids(tmp_path):
     return staged.dataset(tmp_path)
-
-
-def found(bids, identifiers=staged.IDENTIFIERS, **options):
-    """Audit without the BIDS validator, which has tests of its own."""
-    options = {"policy": POLICY, "validate": False} | options
-    return audit(bids, identifiers, **options)
-
-
-def edit_sidecar(bids, **changes):
-    path = bids / f"{ANAT}.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | changes, ensure_ascii=False))
-
-
-def rebuilt(bids, change):
-    """Write the image again with its uncompressed bytes changed."""
-    path = bids / f"{ANAT}.nii.gz"
-    path.write_bytes(gzip.compress(bytes(change(bytearray(gzip.decompress(path.read_bytes())))), mtime=0))
 
 
 def test_clean_dataset_has_no_finding(bids, tmp_path):
@@ -335,7 +315,11 @@ def test_links_empty_files_and_empty_folders_block(bids):
     (bids / "linked").symlink_to("/tmp")
     (bids / f"{staged.FOLDER}/sub-4f2a9c_ses-1_T2w.json").touch()
     (bids / "sub-4f2a9c" / "ses-2").mkdir()
-    assert {f.what for f in found(bids)} == {"a link", "an empty file", "an empty folder"}
+    assert {f.what for f in found(bids) if f.check == "files"} == {
+        "a link",
+        "an empty file",
+        "an empty folder",
+    }
 
 
 def test_identifier_in_a_path_blocks(bids):
@@ -487,13 +471,13 @@ def test_release_is_what_its_manifest_says(bids, tmp_path):
     (release / "README.md").write_text(staged.README + "more\n")
     (release / "CHANGES").unlink()
     (release / "LICENSE").write_text("CC0\n")
-    assert {(f.file, f.what) for f in found(release)} == {
+    assert {(f.file, f.what) for f in found(release) if f.check == "files"} == {
         ("README.md", "changed since it was published"),
         ("CHANGES", "in the manifest, but absent"),
         ("LICENSE", "not in the manifest"),
     }
     (release / "MANIFEST.tsv").write_text("a\tb\n")
-    assert {f.what for f in found(release)} == {"not a manifest of efface"}
+    assert "not a manifest of efface" in {f.what for f in found(release)}
 
 
 def test_subject_is_not_called_by_its_short_number(bids):
@@ -557,3 +541,125 @@ def test_compressed_png_text_is_inflated():
 
     raw = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 3) + b"zTXt" + b"a\0\0" + bytes(4) + zlib.compress(b"x")
     assert [kind for kind, _ in png_chunks(raw)] == ["zTXt", ""]
+
+
+def table(folder, *rows, columns=allow.COLUMNS):
+    path = folder / "allow.tsv"
+    path.write_text("".join("\t".join(cells) + "\n" for cells in (columns, *rows)), encoding="utf-8")
+    return path
+
+
+NAMED = (
+    "identifier",
+    "README.md",
+    "line 6",
+    "place of InstitutionName (identifiers row 11)",
+    "the owner agreed",
+)
+
+
+def test_a_false_alarm_is_allowed_for_a_reason_and_still_listed(bids, tmp_path):
+    (bids / "README.md").write_text(f"{staged.README}\nNorrvik Lasarett, Norrvik Lasarett 20190414\n")
+    findings = found(bids)
+    told = allow.apply(findings, allow.read(table(tmp_path, NAMED)))
+    assert [f.severity for f in told] == [BLOCK] * (len(told) - 1) + [ALLOWED]
+    assert told[-1].advice == "the owner agreed"
+    assert {(f.check, f.file, f.where, f.what) for f in told} == {
+        (f.check, f.file, f.where, f.what) for f in findings
+    }
+
+
+FOUND = Finding(
+    "identifier", BLOCK, "a/b.json", "key X", "name of OperatorsName (identifiers row 3)", "remove"
+)
+
+
+@pytest.mark.parametrize(
+    ("row", "covers"),
+    [
+        (("identifier", "a/b.json", "key X", FOUND.what), True),
+        (("identifier", "a/*.json", "", FOUND.what), True),
+        (("identifier", "*", "", "name of OperatorsName"), True),
+        (("identifier", "*", "", "name of OperatorsName (identifiers row 4)"), False),
+        (("identifier", "*", "", "name"), False),
+        (("identifier", "*", "", "name*"), False),
+        (("identifier", "*", "key Y", FOUND.what), False),
+        (("identifier", "b.json", "", FOUND.what), False),
+        (("rule", "*", "", FOUND.what), False),
+    ],
+)
+def test_a_row_covers_its_own_finding_only_and_one_that_covers_nothing_is_told_of(tmp_path, row, covers):
+    told = allow.apply([FOUND], allow.read(table(tmp_path, (*row, "looked at"))))
+    if covers:
+        assert told == [FOUND._replace(severity=ALLOWED, advice="looked at")]
+    else:
+        assert [(f.check, f.severity) for f in told] == [("identifier", BLOCK), ("allow", WARN)]
+        assert "row 1 " in told[1].what
+
+
+@pytest.mark.parametrize("check", ["faces", "files", "structure", "secret", "allow", "", "Identifier", "*"])
+def test_a_face_a_stray_file_and_a_key_are_never_allowed(tmp_path, check):
+    with pytest.raises(UsageError, match="line 2, check: expected one of bids, "):
+        allow.read(table(tmp_path, (check, "*", "", "its check did not pass", "looked at")))
+
+
+def test_a_validator_that_did_not_run_is_never_allowed(tmp_path):
+    broken = Finding("bids", BLOCK, "", "", "the BIDS validator is not installed", "install it")
+    rows = allow.read(table(tmp_path, ("bids", "", "", broken.what, "no network")))
+    assert broken in allow.apply([broken], rows)
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns", "said"),
+    [
+        ([(*NAMED[:4], " ")], allow.COLUMNS, "line 2, reason"),
+        ([(*NAMED[:3], "", "why")], allow.COLUMNS, "line 2, what"),
+        ([NAMED[:4]], allow.COLUMNS, "line 2: expected the columns"),
+        ([(*NAMED, "more")], allow.COLUMNS, "line 2: expected the columns"),
+        ([(*NAMED, "high")], (*allow.COLUMNS, "severity"), "and no other"),
+        ([NAMED[:4]], allow.COLUMNS[:4], "TSV in UTF-8 with check"),
+    ],
+)
+def test_a_table_of_what_is_allowed_is_whole_and_closed(tmp_path, rows, columns, said):
+    with pytest.raises(UsageError, match=said) as error:
+        allow.read(table(tmp_path, *rows, columns=columns))
+    assert "Institution" not in str(error.value)
+
+
+def test_a_table_that_is_not_there_or_no_text_is_refused(tmp_path):
+    with pytest.raises(UsageError, match="no such file"):
+        allow.read(tmp_path / "allow.tsv")
+    (tmp_path / "allow.tsv").write_bytes("Åsa".encode("utf-16"))
+    with pytest.raises(UsageError, match="TSV in UTF-8"):
+        allow.read(tmp_path / "allow.tsv")
+
+
+def test_the_record_of_a_release_is_as_its_schema_says_and_searched(bids):
+    record = staged.record()
+    write_json(bids / "release_record.json", record)
+    assert found(bids) == [] and found(bids, policy=None) == []
+    write_json(bids / "release_record.json", record | {"input": "x"})
+    assert [(f.check, f.what) for f in found(bids)] == [("metadata", "not as its schema says")]
+    write_json(bids / "release_record.json", record | {"residual_risks": ["Tova Åkerström was here"]})
+    assert {(f.check, f.severity) for f in found(bids)} == {("identifier", "block")}
+
+
+@pytest.mark.parametrize(
+    ("kind", "attribute", "value"),
+    [
+        ("text", "CodeMeaning", "Slice Thickness"),
+        ("text", "DeidentificationMethod", "DCM:113100/113105/113111"),
+        ("text", "SoftwareVersions", "Software release:X"),
+        ("private", "(0021,111A)", "measured"),
+        ("private", "(2005,1419)", "FIRST_LEVEL"),
+    ],
+)
+def test_terms_that_a_dataset_shares_with_headers_are_no_finding(bids, kind, attribute, value):
+    write_json(bids / "release_record.json", staged.record())
+    (bids / "README.md").write_text(
+        f"{staged.README}\nIt was measured on every level; slice thickness varies.\n"
+    )
+    assert found(bids, [{"kind": kind, "attribute": attribute, "value": value}]) == []
+    typed = [{"kind": kind, "attribute": attribute, "value": f"{value} Brannstrom"}]
+    edit_sidecar(bids, ScanOptions=f"{value} Brannstrom")
+    assert {f.severity for f in found(bids, typed)} >= {"block"}

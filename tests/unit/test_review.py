@@ -20,6 +20,7 @@ from efface.review import (
     standing,
     waiting,
 )
+from efface.study import checked
 from efface.tables import write_tsv
 
 POLICY = "b" * 64

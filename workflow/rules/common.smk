@@ -55,6 +55,7 @@ TABLES = settings.tables()
 ERASED = f"{settings.work}/key/erased.tsv"
 CROSSWALK = f"{settings.work}/key/crosswalk.tsv"
 SECOND_KEY = list(filter(None, [settings.config["identity"]["second_key"]]))
+ALLOW = list(filter(None, [settings.config["allow"]]))
 SCANNERS = list(filter(None, [settings.config["scanners"]]))
 
 

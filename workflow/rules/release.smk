@@ -112,6 +112,9 @@ rule audit_release:
         dictionaries=[dictionary for _, dictionary in TABLES.values()],
         validator=str(WORKFLOW / "schemas" / "bids-validator.json"),
         checks=of_images(f"{WORK}/check/{{image}}.json"),
+        keys=[KEY, *SECOND_KEY],
+        crosswalk=[CROSSWALK] if crosswalk() else [],
+        allow=ALLOW,
     output:
         findings=f"{WORK}/audit/findings.tsv",
         k_anonymity=f"{WORK}/audit/k_anonymity.tsv",
@@ -131,6 +134,7 @@ rule audit_release:
     shell:
         "python {input.script:q}"
         " --bids {params.bids:q} --plan {params.plan:q} --identifiers {input.identifiers:q}"
+        " --keys {input.keys:q} --crosswalk={input.crosswalk:q} --allow={input.allow:q}"
         " --policy {input.policy:q} --level {params.level} --scanners={input.scanners:q}"
         " --tables {input.tables:q} --dictionaries {input.dictionaries:q} --k-min {params.k_min}"
         " --checks {params.checks:q} --outcome {input.outcome:q}"
@@ -151,7 +155,7 @@ rule publish_release:
             rules.index_series.output.identifiers,
             rules.queue_review.output.queue,
             rules.plan_images.output.doubts,
-            *crosswalk().values(),
+            *[CROSSWALK] * bool(crosswalk()),
         ),
     output:
         manifest=update(f"{RELEASE}/MANIFEST.tsv"),

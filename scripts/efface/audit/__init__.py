@@ -3,24 +3,18 @@
 A judge: it shares no code with the steps that made the dataset.
 """
 
-import os
-import stat
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
-from efface.audit import content, faces, layout, metadata, rules
-from efface.audit.finding import BLOCK, COLUMNS, WARN, Finding
+from efface.audit import content, faces, filesystem, order, rare
+from efface.audit.filesystem import files_below
+from efface.audit.finding import ALLOWED, BLOCK, COLUMNS, WARN, Finding, in_order
 from efface.audit.manifest import unlisted
+from efface.audit.search import Search
 from efface.audit.validator import validated
-from efface.audit.volume import Volume
-from efface.audit.voxels import VoxelBytes
-from efface.audit.words import Hit, Piece, Words
+from efface.audit.words import Piece
 
-__all__ = ["BLOCK", "COLUMNS", "WARN", "Finding", "audit", "files_below"]
-
-_REMOVE = "remove it at its source and run again"
-_TEXT = frozenset({".tsv", ".tsv.gz", ".bval", ".bvec", ".md", ".txt", ".rst", ".cff", ".bidsignore", ""})
-_ORDER = {BLOCK: 0, WARN: 1}
+__all__ = ["ALLOWED", "BLOCK", "COLUMNS", "WARN", "Finding", "audit", "files_below"]
 
 
 def audit(
@@ -30,6 +24,7 @@ def audit(
     policy: Mapping[str, Mapping] | None = None,
     checks: Path | str | None = None,
     released: Collection[str] | None = None,
+    days: Mapping[str, str] | None = None,
     validate: bool = True,
 ) -> list[Finding]:
     """Return what keeps a dataset from being published, and what a person should look at; empty when clean.
@@ -43,132 +38,44 @@ def audit(
     policy : mapping of str to mapping, optional
         The allow-list of sidecar keys, each with its rule. Without it, keys known to leak are looked for.
     checks : Path, optional
-        Folder of the records that faces were removed, `{image}.json`. Without it, faces are not judged.
+        Folder of the records that faces were removed, `{image}.json`: the dataset is not published yet.
+        Without it faces are not judged, and what the file system tells is.
     released : collection of str, optional
         The names of the images that were decided to be released: these and no others must be there.
+    days : mapping of str to str, optional
+        Label of a participant to the true day of the first session, from `private.order`.
     validate : bool
         Run the BIDS validator too.
     """
     dataset, rows = Path(dataset), list(identifiers)
-    search = _Search(dataset, Words(rows), VoxelBytes(rows), policy)
-    findings, paths = set(), []
-    for path, kind in files_below(dataset):
+    below, paths = list(files_below(dataset)), []
+    images = [path for path, kind in below if not kind and faces.is_image(path)]
+    # First, so that the validator's memory and that of the search do not add up.
+    findings = set(validated(dataset)) if images and validate else set()
+    search = Search(dataset, rows, policy)
+    for path, kind in below:
         findings.update(search.pieces(path, content.path_pieces(path)))
+        if (dataset / path).is_symlink():
+            target = Piece("where the link leads", "data", str((dataset / path).readlink()))
+            findings.update(search.pieces(path, [target]))
         if kind:
             findings.add(Finding("files", BLOCK, path, "", kind, "put a plain file there, or nothing"))
             continue
         paths.append(path)
         findings.update(search.file(path))
     findings.update(unlisted(dataset, paths))
-    images = [path for path in paths if faces.is_image(path)]
+    findings.update(search.digests.unreleased(dataset, paths))
+    findings.update(rare.told(images))
+    people = sorted({path.split("/")[0] for path in images if path.startswith("sub-")})
+    findings.update(order.told(dataset, people, days))
     if checks is not None:
-        findings.update(faces.unproven(dataset, images, Path(checks)))
+        findings.update(faces.unproven(dataset, images, Path(checks), search.sha256))
+    else:
+        findings.update(filesystem.told(dataset, paths))
     if released is not None:
         findings.update(faces.undecided(images, released))
     if not images:
         findings.add(
             Finding("files", WARN, "", "", "nothing to release", "see the reasons in the table of series")
         )
-    elif validate:
-        findings.update(validated(dataset))
-    return sorted(findings, key=lambda f: (_ORDER[f.severity], f))
-
-
-def files_below(folder: Path) -> Iterator[tuple[str, str]]:
-    """Yield each file below a folder, sorted, relative and with slashes, and what is odd about its kind.
-
-    Links are not followed. Folders only count when they are empty: nothing else would name them.
-    """
-    for place, folders, files in os.walk(folder, onerror=_raise):
-        folders.sort()
-        below = Path(place).relative_to(folder)
-        for name in sorted(files + [name for name in folders if Path(place, name).is_symlink()]):
-            mode = Path(place, name).lstat().st_mode
-            kind = "" if stat.S_ISREG(mode) else "a link" if stat.S_ISLNK(mode) else "not a plain file"
-            yield (below / name).as_posix(), kind
-        if not folders and not files and Path(place) != Path(folder):
-            yield below.as_posix(), "an empty folder"
-
-
-def _raise(error: OSError) -> None:
-    raise error
-
-
-class _Search:
-    """All that is looked for in one file after another."""
-
-    def __init__(self, dataset: Path, words: Words, voxels: VoxelBytes, policy: Mapping[str, Mapping] | None):
-        self._dataset, self._words, self._voxels, self._policy = dataset, words, voxels, policy
-        self._shown = metadata.shown_keys(policy)
-
-    def file(self, path: str) -> Iterator[Finding]:
-        """Yield the findings inside one file."""
-        whole, suffix = self._dataset / path, layout.suffix(path)
-        for fault in layout.faults(self._dataset, path):
-            yield Finding("names", BLOCK, path, "the file", fault, "keep it out of the dataset")
-        if whole.stat().st_size == 0:
-            yield Finding("files", BLOCK, path, "the file", "an empty file", "keep it out of the dataset")
-        elif suffix in layout.IMAGES:
-            yield from self._volume(path)
-        elif suffix == ".json":
-            yield from self._json(path)
-        elif suffix in _TEXT or ("/" not in path and suffix != ".png"):
-            yield from self._text(path, suffix)
-        else:
-            yield from self.pieces(path, content.binary_pieces(whole))
-
-    def pieces(self, path: str, pieces: Iterable[Piece]) -> Iterator[Finding]:
-        """Yield what pieces of a file's text hold."""
-        for piece in pieces:
-            for hit in self._words.hits(piece):
-                yield self._named(path, piece, hit)
-            for what in rules.breaches(piece):
-                severity = WARN if path == "CHANGES" and what.startswith("a date") else BLOCK
-                yield Finding("rule", severity, path, piece.where, what, _REMOVE)
-
-    def _named(self, path: str, piece: Piece, hit: Hit) -> Finding:
-        severity, advice = BLOCK, _REMOVE
-        if not hit.strong:
-            severity, advice = WARN, "a lone word: look whether it is somebody's"
-        elif piece.role == "task" and hit.row.kind in ("text", "private"):
-            severity, advice = WARN, "the task's name is also in the headers: look whether it is somebody's"
-        elif (
-            piece.role == "prose" and hit.row.kind in ("name", "place") and "Patient" not in hit.row.attribute
-        ):
-            # Authors and their institutes are named on purpose; they may also have run the scanner.
-            severity, advice = WARN, "staff or institution: look whether it is named on purpose"
-        how = f" {hit.hidden}" * bool(hit.hidden)
-        return Finding("identifier", severity, path, piece.where, f"{hit.row}{how}", advice)
-
-    def _volume(self, path: str) -> Iterator[Finding]:
-        volume = Volume()
-        found = self._voxels.rows(volume.blocks(self._dataset / path), lambda: volume.bits == 8)
-        for row in found:
-            yield Finding("identifier", BLOCK, path, "voxel data", str(row), _REMOVE)
-        for fault in volume.faults:
-            yield Finding("structure", BLOCK, path, "the image's file", fault, "write the image anew")
-        yield from self.pieces(path, (Piece("around the voxels", "data", text) for text in volume.texts()))
-
-    def _json(self, path: str) -> Iterator[Finding]:
-        whole = self._dataset / path
-        try:
-            yield from self.pieces(path, content.json_pieces(whole, self._shown))
-            for severity, place, fault in metadata.key_faults(whole, path, self._policy):
-                yield Finding(
-                    "metadata", severity, path, place, fault, "add it to the policy with a reason, or drop it"
-                )
-        except content.Unreadable as error:
-            yield Finding("structure", BLOCK, path, "the file", str(error), "write the file anew")
-            yield from self.pieces(path, content.binary_pieces(whole))
-
-    def _text(self, path: str, suffix: str) -> Iterator[Finding]:
-        whole = self._dataset / path
-        try:
-            yield from self.pieces(path, content.line_pieces(whole))
-        except content.Unreadable as error:
-            yield Finding("structure", BLOCK, path, "the file", str(error), "write the file anew, in UTF-8")
-        if suffix == ".tsv":
-            for severity, place, fault in metadata.table_faults(whole):
-                yield Finding("metadata", severity, path, place, fault, "drop or coarsen the column")
-        if suffix in (".bval", ".bvec") and not content.numbers_only(whole):
-            yield Finding("structure", BLOCK, path, "the file", "more than numbers", "write the file anew")
+    return in_order(findings)

@@ -6,14 +6,17 @@ import zlib
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
+from efface.audit import packed
+from efface.audit.manifest import NAME
 from efface.audit.words import Piece
 
 _NUMBER = re.compile(r"[\s,+-]*(?:\d+(?:\.\d*)?|\.\d+|n/a|nan|inf)(?:[eE][+-]?\d+)?\s*", re.I)
 _DIGEST = re.compile(r"[0-9a-f]{32,128}")
 _READABLE = re.compile(rb"[\x20-\x7e\x80-\xff]{4,}")
 _PROSE_KEYS = frozenset({"Description", "LongName", "TaskDescription", "Instructions"})
-_PROSE_NAMES = re.compile(r"(README|CHANGES|LICENSE|CITATION)(\..*)?|dataset_description\.json", re.I)
-_LARGEST_WHOLE = 1 << 26
+_PROSE_NAMES = re.compile(
+    r"(README|CHANGES|LICENSE|CITATION)(\..*)?|(dataset_description|release_record)\.json", re.I
+)
 _LONGEST_LINE = 1 << 20
 _PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -44,7 +47,7 @@ def json_pieces(path: Path, shown: Collection[str]) -> Iterator[Piece]:
     Unreadable
         When the file is no JSON.
     """
-    if path.stat().st_size > _LARGEST_WHOLE:
+    if path.stat().st_size > packed.LARGEST:
         raise Unreadable("too large for a JSON file of a dataset")
     prose = bool(_PROSE_NAMES.fullmatch(path.name))
     try:
@@ -86,6 +89,8 @@ def line_pieces(path: Path) -> Iterator[Piece]:
     """
     prose, table = bool(_PROSE_NAMES.fullmatch(path.name)), path.name.endswith((".tsv", ".tsv.gz"))
     fault = ""
+    # Those of the manifest are compared with the files.
+    listed = path.name == NAME
     for number, raw in enumerate(_lines(path), 1):
         where = f"line {number}"
         if b"\0" in raw:
@@ -102,7 +107,8 @@ def line_pieces(path: Path) -> Iterator[Piece]:
             continue
         cells = re.split(r"[\t ]+" if not table else r"\t", line.rstrip("\r\n"))
         numbers = [cell for cell in cells if _NUMBER.fullmatch(cell)]
-        words = [cell for cell in cells if not _NUMBER.fullmatch(cell) and not _DIGEST.fullmatch(cell)]
+        words = [cell for cell in cells if not _NUMBER.fullmatch(cell)]
+        words = [cell for cell in words if not (listed and _DIGEST.fullmatch(cell))]
         if numbers:
             yield Piece(where, "number", " | ".join(numbers))
         for piece in words if table else [" ".join(words)] if words else []:
@@ -112,48 +118,59 @@ def line_pieces(path: Path) -> Iterator[Piece]:
 
 
 def _lines(path: Path) -> Iterator[bytes]:
-    if path.name.endswith(".gz"):
-        inflate = zlib.decompressobj(zlib.MAX_WBITS | 32)
-        try:
-            yield from inflate.decompress(path.read_bytes()).splitlines(keepends=True)
-        except zlib.error:
-            raise Unreadable("not a gzip file") from None
-        return
     with path.open("rb") as stream:
-        while line := stream.readline(_LONGEST_LINE):
-            yield line
+        if not path.name.endswith(".gz"):
+            yield from iter(lambda: stream.readline(_LONGEST_LINE), b"")
+            return
+        faults, rest = [], b""
+        for block in packed.gunzipped(stream, faults):
+            *lines, rest = (rest + block).split(b"\n")
+            yield from lines
+            if len(rest) > _LONGEST_LINE:
+                yield rest
+                rest = b""
+        yield rest
+    if faults:
+        raise Unreadable(faults[0])
 
 
 def numbers_only(path: Path) -> bool:
-    """Return whether a .bval or .bvec file holds nothing but numbers."""
-    return all(_NUMBER.fullmatch(cell) for cell in path.read_text("latin-1").split())
+    """Return whether a .bval, .bvec or .tsv.gz file holds nothing but numbers (BIDS: no header line)."""
+    try:
+        cells = (cell for line in _lines(path) for cell in line.decode("latin-1").split())
+        return all(_NUMBER.fullmatch(cell) for cell in cells)
+    except Unreadable:
+        return True  # told of by `line_pieces`
 
 
 def binary_pieces(path: Path) -> Iterator[Piece]:
     """Yield the readable text in a file of a kind that the audit does not know."""
-    # Such a file blocks by its kind already; what else is in it is told as far as memory goes.
+    yield from byte_pieces(start(path), "its bytes")
+
+
+def start(path: Path) -> bytes:
+    """Return as much of a file as is unpacked and searched where its kind is unknown."""
     with path.open("rb") as stream:
-        raw = stream.read(_LARGEST_WHOLE)
-    for layer in [raw, *_inflated(raw)]:
+        return stream.read(packed.LARGEST)
+
+
+def byte_pieces(raw: bytes, where: str) -> Iterator[Piece]:
+    """Yield the readable text in bytes, in whatever they are packed."""
+    for layer in [*packed.layers(raw), *_inflated(raw)]:
         for run in _READABLE.findall(layer):
             try:
                 text = run.decode("utf-8")
             except UnicodeDecodeError:
                 text = run.decode("latin-1")
-            yield Piece("its bytes", "data", text)
+            yield Piece(where, "data", text)
         if b"\0" in layer:
             for start in (0, 1):
                 for encoding in ("utf-16-le", "utf-16-be"):
                     for text in re.findall(r"[ -~\xa0-\u024f]{4,}", layer[start:].decode(encoding, "ignore")):
-                        yield Piece("its bytes (UTF-16)", "data", text)
+                        yield Piece(f"{where} (UTF-16)", "data", text)
 
 
 def _inflated(raw: bytes) -> Iterator[bytes]:
-    if raw[:2] == b"\x1f\x8b":
-        try:
-            yield zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(raw)
-        except zlib.error:
-            return
     for kind, body in png_chunks(raw):
         keyword, _, rest = body.partition(b"\0")
         if kind in ("zTXt", "iTXt"):

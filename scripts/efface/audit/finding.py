@@ -1,10 +1,13 @@
 """One thing that the audit found: where it is and what to do, never the value itself."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 BLOCK = "block"
 WARN = "warn"
+ALLOWED = "allowed"
 COLUMNS = ("check", "severity", "file", "where", "what", "advice")
+_ORDER = (BLOCK, WARN, ALLOWED)
 
 
 class Finding(NamedTuple):
@@ -13,9 +16,11 @@ class Finding(NamedTuple):
     Attributes
     ----------
     check : str
-        Which check found it: identifier, rule, structure, names, metadata, faces, bids, files.
+        Which check found it: identifier, secret, rule, digest, structure, names, metadata, faces, files,
+        filesystem, order, rare, small_cells, bids, allow.
     severity : str
-        `block` keeps the dataset from being published; `warn` asks a person to look.
+        `block` keeps the dataset from being published; `warn` asks a person to look; `allowed` is what a
+        person has looked at and given a reason for.
     file : str
         Relative to the dataset, with slashes.
     where, what, advice : str
@@ -28,3 +33,8 @@ class Finding(NamedTuple):
     where: str
     what: str
     advice: str
+
+
+def in_order(findings: Iterable[Finding]) -> list[Finding]:
+    """Return each finding once, blocking ones first."""
+    return sorted(set(findings), key=lambda one: (_ORDER.index(one.severity), one))

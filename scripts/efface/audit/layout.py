@@ -17,7 +17,7 @@ IMAGES = (".nii", ".nii.gz")
 _KINDS = re.compile(r"\.(nii|nii\.gz|json|tsv|tsv\.gz|bval|bvec)$")
 _TOP = re.compile(
     r"(README|CHANGES|LICENSE)(\.md|\.txt|\.rst)?|CITATION\.cff|\.bidsignore|dataset_description\.json"
-    r"|(participants|samples)\.(tsv|json)|(sessions|scans)\.json|MANIFEST\.tsv"
+    r"|(participants|samples)\.(tsv|json)|(sessions|scans)\.json|MANIFEST\.tsv|release_record\.json"
     rf"|(?:(?:{'|'.join(ENTITIES[5:])})-[A-Za-z0-9]+_)*[A-Za-z0-9]+\.json"  # inherited sidecars
 )
 _LABEL = r"[A-Za-z0-9]+"
@@ -25,6 +25,20 @@ _STEM = re.compile(
     rf"sub-({_LABEL})(?:_ses-({_LABEL}))?((?:_(?:{'|'.join(ENTITIES[3:])})-{_LABEL})*)_({_LABEL})"
 )
 _PNG_CHUNKS = frozenset({"IHDR", "PLTE", "IDAT", "IEND", "tRNS", "gAMA", "sRGB", "pHYs", "sBIT", "bKGD"})
+# Kinds that are no dataset's, and why.
+FOREIGN = {
+    ".mat .xfm .lta .h5 .gii .obj .stl .ply .vtk .mgz .mgh .fcsv": "a transform, surface or landmarks, which "
+    "hold the head's shape",
+    ".tar .tgz .zip .gz .bz2 .xz .zst .7z .rar": "an archive or packed file",
+    ".png .jpg .jpeg .gif .tif .tiff .html .svg .pdf": "a picture or page: it may show a face or a path",
+    ".log .err .out .dag": "a program's log",
+    ".dcm .ima": "DICOM",
+}
+FOREIGN = {one: why for kinds, why in FOREIGN.items() for one in kinds.split()}
+# Of a session or run: years and months, or six digits as in 190414.
+_DATED = re.compile(
+    r"_?(?:ses|run)-[a-zA-Z]*(?:(?:19|20)\d\d(?:0[1-9]|1[0-2])|\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01]))(?!\d)"
+)
 STRAY_FOLDERS = frozenset({"sourcedata", "rawdata", "logs", "work", "tmp"})
 
 
@@ -57,8 +71,14 @@ def faults(root: Path, path: str) -> list[str]:
         if set(kinds) - _PNG_CHUNKS:
             found.append("text, EXIF or trailing bytes in a PNG picture")
     if not found and not _placed(parts):
-        found.append("a file that BIDS does not know, or whose name is not built as BIDS says")
+        unknown = "a file that BIDS does not know, or whose name is not built as BIDS says"
+        found.append(FOREIGN.get(suffix(path), unknown))
     return found
+
+
+def doubts(path: str) -> list[str]:
+    """Return what a person should look at in a file's name, each in words."""
+    return ["a label that may be a date"] * bool(_DATED.search(PurePosixPath(path).name))
 
 
 def _placed(parts: tuple[str, ...]) -> bool:

@@ -10,6 +10,9 @@ from pathlib import Path, PurePosixPath
 from pydicom.datadict import keyword_dict, tag_for_keyword
 
 from efface.audit.finding import BLOCK, WARN
+from efface.errors import UsageError
+from efface.schema import check
+from efface.settings import WORKFLOW
 
 # BIDS 1.11, "Dataset description" and "Tabular files": what the dataset's own JSON files may hold.
 _DATASET_KEYS = frozenset(
@@ -31,12 +34,21 @@ _LEAKY = re.compile(
     r"Patient(?!Position)|Physician|Operator|Institution|Station|Serial|Accession|(Study|Series|Protocol).*(Name|Description)"
     r"|Comments?$|UID$|^(Acquisition|Content|Study|Series|Instance\w*)(Date|Time|DateTime)$|BirthDate|StudyID|ProcedureStep"
     r"|^(SAR|TxRefAmp|ShimSetting)$|Weight$|RequestedProcedure|^(dcmmeta|global|time)$"
+    r"|TablePosition|ImagePosition|SliceLocation|FrameOfReference|Landmark|Fiducial"
+)
+# What undoes a shift of dates or leads back from labels, by whatever name.
+_UNDOES = re.compile(
+    r"(date|day|interval|session)s?_?(shift|offset|factor|anchor)|time_?shift|(shift|offset)_?(in_?)?(days|dates)"
+    r"|anchor_?(date|day)|(hash|label|key|secret)_?salt|^(random_?)?seed$|secret_?key|crosswalk|^source_?id$",
+    re.I,
 )
 _DIRECT = frozenset(
     "name initials surname dob birthdate birth_date date_of_birth operator randstr postcode postal_code zip "
     "address phone email ssn personnummer mrn patient_id patientid accession".split()
 )
 _QUASI = frozenset("weight height ethnicity race occupation nationality religion diagnosis_date".split())
+_MONTHS_OR_LESS = re.compile(r"^age_?(in_?)?(months?|weeks?|days?)$")
+_RECORD = "release_record.json"
 OLDEST = 89  # HIPAA 45 CFR 164.514(b)(2)(i)(C): ages over 89 are given as one group
 
 
@@ -49,7 +61,11 @@ def is_sidecar(path: str) -> bool:
     """Return whether a JSON file describes images, and not the dataset or a table's columns."""
     name = PurePosixPath(path).name
     columns = re.fullmatch(r"(.*_)?(participants|samples|sessions|scans)\.json", name)
-    return not columns and name != "dataset_description.json" and not path.startswith("phenotype/")
+    return (
+        not columns
+        and name not in ("dataset_description.json", _RECORD)
+        and not path.startswith("phenotype/")
+    )
 
 
 def key_faults(
@@ -68,6 +84,11 @@ def key_faults(
         yield BLOCK, "the file", "a JSON file without an object"
     elif relative == "dataset_description.json":
         yield from _outside(content, _DATASET_KEYS, open_under=frozenset({"DatasetLinks"}))
+    elif relative == _RECORD:
+        try:
+            check(content, WORKFLOW / "schemas" / "record.schema.yaml", relative)
+        except UsageError:  # its text may hold a key
+            yield BLOCK, "the file", "not as its schema says"
     elif not is_sidecar(relative):
         for column in content.values():
             yield from _outside(column, _COLUMN_KEYS, open_under=frozenset({"Levels"}))
@@ -80,6 +101,8 @@ def key_faults(
         for number, key in _keys(content):
             if _LEAKY.search(key):
                 yield BLOCK, _place(number, key, shown_keys(None)), "a key that is known to identify"
+            if _UNDOES.search(key):
+                yield BLOCK, _place(number, key, shown_keys(None)), "a key that may undo a shift of dates"
 
 
 def _within(value: object, rule: Mapping) -> bool:
@@ -135,13 +158,18 @@ def table_faults(path: Path) -> Iterator[tuple[str, str, str]]:
         for place, name in enumerate(columns, 1):
             if name in _DIRECT:
                 yield BLOCK, f"column {place}", "a column that identifies people or staff"
+            elif _UNDOES.search(name):
+                yield BLOCK, f"column {place}", "a column that may undo a shift of dates"
+            elif _MONTHS_OR_LESS.search(name):
+                yield WARN, f"column {place}", "an age in months or less"
             elif name in _QUASI:
                 yield WARN, f"column {place}", "a column that may identify together with others"
-        ages = [place for place, name in enumerate(columns) if name == "age"]
+        ages = [place for place, name in enumerate(columns) if re.match(r"age(_|$)", name)]
+        ages = [place for place in ages if not _MONTHS_OR_LESS.search(columns[place])]
         for number, row in enumerate(rows, 2):
             for place in ages:
                 age = row[place].strip() if place < len(row) else ""
-                if re.fullmatch(r"\d+(\.\d+)?", age) and float(age) > OLDEST:
+                if re.fullmatch(r"\d+(\.\d+)?Y?", age) and float(age.rstrip("Y")) > OLDEST:
                     yield BLOCK, f"line {number}", f"an age over {OLDEST}"
                 elif re.fullmatch(r"\d+\.\d*[1-9]\d*", age):
                     yield WARN, f"line {number}", "an age with a fraction of a year"

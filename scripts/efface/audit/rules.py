@@ -45,6 +45,13 @@ _PATH = re.compile(
     r"(?:^|(?<=[\s\"'=(,;\[]))(?:/(?:[\w.+@-]+/)+[\w.+@-]*|/(?:home|root|mnt|tmp|data|media|Users|Volumes)\b"
     r"|~/[\w.]+|[A-Za-z]:\\\w+|\\\\\w+\\\w+)|file://"
 )
+# A clinic's own network: hosts without a domain, or with one that is nobody else's (RFC 1918, RFC 8375).
+_INNER_HOST = re.compile(
+    r"\b(?:https?|ftp|sftp|ssh|smb|dicom|file)://(?:[^\s/@]+@)?(?:[\w-]+(?=[:/\s]|$)"
+    r"|[\w.-]+\.(?:local|lan|intern|internal|intra|home\.arpa)\b"
+    r"|(?:10|127)\.\d+\.\d+\.\d+|192\.168\.\d+\.\d+|172\.(?:1[6-9]|2\d|3[01])\.\d+\.\d+)",
+    re.I,
+)
 _UNINFORMATIVE = frozenset(
     {"root", "user", "users", "admin", "localhost", "ubuntu", "debian", "docker", "runner"}
 )
@@ -86,6 +93,8 @@ def breaches(piece: Piece) -> Iterator[str]:
         yield "a DICOM unique identifier (UID)"
     if piece.role != "path" and _PATH.search(text):
         yield "an absolute path"
+    if _INNER_HOST.search(text):
+        yield "an address inside a clinic's network"
     if any(name.search(text) for name in _OWN):
         yield "the name of this machine or of its user"
 

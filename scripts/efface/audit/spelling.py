@@ -1,5 +1,6 @@
 """How a value of a header may be written in a release: folded text, and every form that is searched for."""
 
+import base64
 import hashlib
 import itertools
 import re
@@ -7,7 +8,7 @@ import unicodedata
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from efface.audit.vocabulary import ORDINARY, PUBLIC
+from efface.audit.vocabulary import ORDINARY, PUBLIC, TERMS
 
 # What is left of letters after folding: neighbours of a match that would make it part of another word.
 _LETTERS = {"ø": "o", "æ": "ae", "œ": "oe", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ı": "i", "ß": "ss"}
@@ -24,6 +25,9 @@ _MONTHS = """
 """.split(",")
 # BIDS: a date of 1925 or earlier says that it was shifted; placeholders of de-identifiers lie there too.
 FIRST_REAL_YEAR = 1926
+_BORDER = re.compile(r"(?<=[a-z])(?=\d)|(?<=\d)(?=[a-z])")
+_LAST_FOUR = re.compile(r"^(\d{6}|\d{8})(\d{4})$")
+_FACTOR = len("1.2345678")  # of fewer digits a voxel size may be one by chance
 
 
 class Form(NamedTuple):
@@ -78,6 +82,10 @@ def forms(kind: str, attribute: str, value: str) -> Iterator[Form]:
         yield from _time(value)
     elif kind == "uid":
         yield from _uid(value)
+    elif kind == "key":
+        yield from _key(value)
+    elif kind == "factor":
+        yield Form(value[:_FACTOR], False, True, ANYWHERE)
     elif kind in ("id", "device"):
         yield from _label(value)
         if "Patient" in attribute:
@@ -86,10 +94,12 @@ def forms(kind: str, attribute: str, value: str) -> Iterator[Form]:
             yield from (
                 Form(text, True, True, frozenset({"label"})) for text in spellings(value) if len(text) > 1
             )
-    else:
+    elif kind == "place":
         # A README hardly has a word of a protocol, but a place may be named in it.
-        lone = _WORDS if kind == "place" else _VALUES
-        yield from _free_text(value, lone, shortest_number=8 if kind == "private" else 5)
+        yield from _free_text(value, _WORDS, PUBLIC | ORDINARY)
+    else:
+        known = PUBLIC | ORDINARY | TERMS
+        yield from _free_text(value, _VALUES, known, shortest_number=8 if kind == "private" else 5)
 
 
 def spellings(value: str) -> set[str]:
@@ -165,7 +175,10 @@ def _uid(value: str) -> Iterator[Form]:
 
 
 def _label(value: str) -> Iterator[Form]:
-    for text in sorted(spellings(value)):
+    # Of an ID that was written without signs: apart where letters meet digits, and as a personnummer is.
+    apart = {_BORDER.sub(" ", text) for text in spellings(value)}
+    apart |= {_LAST_FOUR.sub(r"\1 \2", text) for text in spellings(value)}
+    for text in sorted(spellings(value) | apart):
         compact = text.replace(" ", "")
         digits = sum(c.isdigit() for c in compact)
         if compact in PUBLIC or set(text.split()) <= PUBLIC | {""} or len(compact) < 3:
@@ -179,18 +192,27 @@ def _label(value: str) -> Iterator[Form]:
             yield Form(text, not (digits >= 3 and len(compact) >= 7), True, _WORDS)
 
 
+def _key(value: str) -> Iterator[Form]:
+    yield Form(value, False, True, _WORDS)
+    for raw in (bytes.fromhex(value), value.encode()):
+        for encode in (base64.b64encode, base64.urlsafe_b64encode, base64.b32encode):
+            yield Form(fold(encode(raw).decode().rstrip("=")), False, True, _WORDS)
+
+
 def _digests(value: str) -> Iterator[Form]:
     # Without a key anybody can compute it for all identity numbers of a country within minutes.
     for method in (hashlib.md5, hashlib.sha1, hashlib.sha256):
         yield Form(method(value.encode("utf-8", "surrogateescape")).hexdigest(), False, True, _WORDS)
 
 
-def _free_text(value: str, lone: frozenset[str], shortest_number: int) -> Iterator[Form]:
+def _free_text(
+    value: str, lone: frozenset[str], known: frozenset[str], shortest_number: int = 5
+) -> Iterator[Form]:
     if re.fullmatch(r"[\d\s()+/-]+", value) and sum(c.isdigit() for c in value) >= max(7, shortest_number):
         for text in sorted(spellings(value)):
             yield Form(text, True, True, _WORDS)
     words = fold(value[:400]).split()
-    telling = [word for word in words if word not in PUBLIC and word not in ORDINARY]
+    telling = [word for word in words if word not in known]
     for word in sorted(set(telling)):
         digits = sum(c.isdigit() for c in word)
         if digits == len(word.replace(".", "").replace(":", "")):

@@ -1,5 +1,9 @@
 """Words that identify nobody: terms of imaging, BIDS and vendors, and English words that are names too."""
 
+import re
+
+from pydicom.datadict import DicomDictionary
+
 # Terms that headers and releases share. A name or an identifier that is only one of them is not looked for
 # alone; together with other words it is.
 PUBLIC = frozenset(
@@ -20,7 +24,11 @@ PUBLIC = frozenset(
     t1 t1w t2 t2w task tensor terra test tfe tfl time tof tomography toshiba tra trace transverse trio
     triotim true tse tumor uih united universitat universitet university unknown uptake verio vibe vida
     visit volume volunteer water whole wip with withheld without xa30 yes
+    changes dcm2niix dicom2nifti efface gdcm manifest nibabel numpy pydicom readme record release scipy
+    simpleitk
     """.split()
+    # Codes of methods of de-identification (PS3.16 CID 7050): headers may hold those of an earlier one.
+    + [str(code) for code in range(113100, 113113)]
 )
 
 # Family and given names that are also words of a README; in prose they count only with a capital.
@@ -40,4 +48,10 @@ ORDINARY = frozenset(
     user view walk wall was water way weak well west when which white who will wind winter wise with wolf
     wood word work worth year years you young your
     """.split()
+)
+
+# Words in the names of DICOM's attributes (PS3.6): what is typed or written by a machine in no other words
+# describes an image, and documents of a dataset use them too. Of names of people and places they are no test.
+TERMS = frozenset(
+    word for entry in DicomDictionary.values() for word in re.findall(r"\w+", entry[2].casefold())
 )

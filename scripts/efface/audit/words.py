@@ -10,11 +10,15 @@ from typing import NamedTuple
 
 import ahocorasick
 
+from efface.audit import packed
 from efface.audit.spelling import Form, forms, plain
-from efface.audit.vocabulary import ORDINARY
+from efface.audit.vocabulary import ORDINARY, TERMS
 
 _HEX = re.compile(r"(?:[0-9A-Fa-f]{2}[ :-]?){6,}")
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{10,}={0,2}")
+_IN_SENTENCES = ORDINARY | TERMS
+_NAMING = frozenset({"name", "text", "private"})
+_DEEPEST = 3  # encodings, one in the other
 _CLOCK_AFTER = re.compile(r"([01]\d|2[0-3])[0-5]\d")
 
 
@@ -77,11 +81,19 @@ class Words:
             self._automaton.make_automaton()
         self._empty = not uses
 
-    def hits(self, piece: Piece) -> Iterator[Hit]:
-        """Yield each identifier in a piece of text once, also behind an encoding."""
+    def hits(self, role: str, texts: Iterable[tuple[str, str]]) -> Iterator[Hit]:
+        """Yield each identifier in a piece of text once.
+
+        Parameters
+        ----------
+        role : str
+            Of the piece.
+        texts : iterable of (str, str)
+            How it can be read, from `readings`.
+        """
         best: dict[Row, Hit] = {}
-        for hidden, text in _readings(piece):
-            for hit in self._in(piece.role, text, hidden):
+        for hidden, text in texts:
+            for hit in self._in(role, text, hidden):
                 if hit.row not in best or (hit.strong and not best[hit.row].strong):
                     best[hit.row] = hit
         yield from best.values()
@@ -99,8 +111,9 @@ class Words:
                 if form.whole and not _whole(folded, start, end + 1, row.kind):
                     continue
                 # In a sentence a name has a capital; without one it is more likely a word.
-                word = role == "prose" and row.kind == "name" and spelt[start : end + 1].islower()
-                if word and found in ORDINARY:
+                word = role == "prose" and row.kind in _NAMING and spelt[start : end + 1].islower()
+                word = word and (row.kind == "name" or found.isalpha())
+                if word and found in _IN_SENTENCES:
                     continue
                 yield Hit(row, form.strong and not word, hidden)
 
@@ -120,11 +133,21 @@ def _whole(text: str, start: int, end: int, kind: str) -> bool:
     return not (after.isalpha() and after.isascii())
 
 
-def _readings(piece: Piece) -> Iterator[tuple[str, str]]:
-    text = piece.text
-    yield "", text
-    if piece.role == "number":
-        return
+def readings(piece: Piece) -> Iterator[tuple[str, str]]:
+    """Yield encodings in which a piece of text can be read, in words, and how it then reads; first none."""
+    yield "", piece.text
+    if piece.role != "number":
+        yield from _encoded(piece.text, _DEEPEST)
+
+
+def _encoded(text: str, depth: int) -> Iterator[tuple[str, str]]:
+    for hidden, meant in _once(text):
+        yield hidden, meant
+        if depth > 1:
+            yield from ((f"{hidden}, {inner}", last) for inner, last in _encoded(meant, depth - 1))
+
+
+def _once(text: str) -> Iterator[tuple[str, str]]:
     if "%" in text and (plain := urllib.parse.unquote(text)) != text:
         yield "percent-encoded", plain
     if "&" in text and (plain := html.unescape(text)) != text:
@@ -139,7 +162,9 @@ def _readings(piece: Piece) -> Iterator[tuple[str, str]]:
             ),
         )
     for run in _HEX.findall(text):
-        yield from (("in hexadecimal", plain) for plain in _decoded(bytes.fromhex(re.sub("[ :-]", "", run))))
+        if run != (joined := re.sub("[ :-]", "", run)):
+            yield "in groups", joined
+        yield from (("in hexadecimal", plain) for plain in _decoded(bytes.fromhex(joined)))
     for run in _BASE64.findall(text):
         body = run.rstrip("=").translate(str.maketrans("-_", "+/"))
         body = body[: len(body) - (len(body) % 4 == 1)]
@@ -151,10 +176,15 @@ def _readings(piece: Piece) -> Iterator[tuple[str, str]]:
 
 
 def _decoded(raw: bytes) -> Iterator[str]:
+    for layer in packed.layers(raw):
+        yield from _as_text(layer)
+
+
+def _as_text(raw: bytes) -> Iterator[str]:
     # Bytes that are not text all through were not text before they were encoded.
     for encoding in ("utf-8", "latin-1") if b"\0" not in raw else ("utf-16-le", "utf-16-be"):
         try:
-            text = raw.decode(encoding)
+            text = re.sub(r"[\r\n\t]+", " ", raw.decode(encoding))
         except UnicodeDecodeError:
             continue
         if text.isprintable() and sum(c.isascii() and (c.isalnum() or c == " ") for c in text) > 0.6 * len(

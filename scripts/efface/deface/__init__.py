@@ -39,6 +39,7 @@ def deface_file(
     mask_path: Path | str | None = None,
     picture_path: Path | str | None = None,
     release_picture_path: Path | str | None = None,
+    before_path: Path | str | None = None,
     filled: Sequence[int] = (),
     blank: Mapping[str, float] | None = None,
     text: bool = False,
@@ -56,6 +57,7 @@ def deface_file(
     witness : whether a face detector is asked too; it warns, it does not decide
     mask_path, release_picture_path : what is written beside a defaced image
     picture_path : before and after, also of an image that is held; private
+    before_path : the volume before anything was removed, small, where something was; private
     filled : planes K that hold no scan; for looking only, not for writing, their neighbours bridge them
     blank : shares of top, bottom, left and right of the slices that become air first (`blank.border`)
     text : whether text that can be read in the finished image holds it
@@ -101,6 +103,7 @@ def deface_file(
             if modality not in MODALITIES:
                 raise EffaceError("modality", expected=" or ".join(MODALITIES), found="another")
             edge = border(stored.shape, image.affine, blank or {})
+            original = values
             if edge.any():
                 if burned.in_head(values, edge, image.affine, modality):
                     return held(["the border region to blank holds part of the head"])
@@ -138,6 +141,8 @@ def deface_file(
     if mask_path:
         header = nifti.header(made.mask.shape, np.dtype(np.uint8), image.affine)
         nifti.write(mask_path, (made.mask & face | edge).astype(np.uint8), header)
+    if before_path and (face or edge.any()):
+        picture.write_small(before_path, original, image.affine)
     if release_picture_path:
         shown = [made.after if face else values]
         picture.write(

@@ -24,6 +24,7 @@ def deface_like(
     fill: str = "zero",
     text: bool = False,
     picture_path: Path | str | None = None,
+    before_path: Path | str | None = None,
 ) -> dict:
     """Write an image without the voxels that were masked in another one of the same grid; return its check.
 
@@ -36,6 +37,7 @@ def deface_like(
         The other image's mask, and where this one's is written.
     modality, fill, text : as for `deface_file`
     picture_path : before and after, in slices; private
+    before_path : the volume before anything was removed, small; private
     """
     if check["decision"] == "held":
         return held(["the magnitude image that shows the same head is held"])
@@ -62,6 +64,8 @@ def deface_like(
     if check["decision"] != "held":
         header = nifti.header(mask.shape, np.dtype(np.uint8), image.affine)
         nifti.write(own_mask_path, mask.astype(np.uint8), header)
+        if before_path:
+            picture.write_small(before_path, volume.values(), image.affine)
     return check
 
 
