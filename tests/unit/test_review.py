@@ -20,7 +20,6 @@ from efface.review import (
     standing,
     waiting,
 )
-from efface.study import checked
 from efface.tables import write_tsv
 
 POLICY = "b" * 64

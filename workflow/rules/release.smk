@@ -112,7 +112,7 @@ rule audit_release:
         dictionaries=[dictionary for _, dictionary in TABLES.values()],
         validator=str(WORKFLOW / "schemas" / "bids-validator.json"),
         checks=of_images(f"{WORK}/check/{{image}}.json"),
-        keys=[KEY, *SECOND_KEY],
+        key=[KEY, *SECOND_KEY],
         crosswalk=[CROSSWALK] if crosswalk() else [],
         allow=ALLOW,
     output:
@@ -134,7 +134,7 @@ rule audit_release:
     shell:
         "python {input.script:q}"
         " --bids {params.bids:q} --plan {params.plan:q} --identifiers {input.identifiers:q}"
-        " --keys {input.keys:q} --crosswalk={input.crosswalk:q} --allow={input.allow:q}"
+        " --keys {input.key:q} --crosswalk={input.crosswalk:q} --allow={input.allow:q}"
         " --policy {input.policy:q} --level {params.level} --scanners={input.scanners:q}"
         " --tables {input.tables:q} --dictionaries {input.dictionaries:q} --k-min {params.k_min}"
         " --checks {params.checks:q} --outcome {input.outcome:q}"
