@@ -2,15 +2,15 @@
 
 import math
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from efface import measure, nifti, tables
+from efface import measure, tables
 from efface.audit.finding import BLOCK, Finding
 from efface.audit.layout import IMAGES
-from efface.errors import EffaceError
+from efface.audit.volume import Volume
 from efface.files import sha256
 
 # What every passed image keeps to, whatever the step that measured it decided.
@@ -26,7 +26,9 @@ _PASSED = ("defaced", "no_face")
 _ADVICE = "deface the image again, or hold its series in overrides.tsv"
 
 
-def unproven(dataset: Path, images: list[str], checks: Path) -> Iterator[Finding]:
+def unproven(
+    dataset: Path, images: list[str], checks: Path, digests: Mapping[str, str] | None = None
+) -> Iterator[Finding]:
     """Yield a blocking finding for each image that no passed check stands behind.
 
     Parameters
@@ -35,13 +37,16 @@ def unproven(dataset: Path, images: list[str], checks: Path) -> Iterator[Finding
         Paths relative to the dataset.
     checks : Path
         The folder with one record an image, `{image}.json`.
+    digests : mapping of str to str, optional
+        SHA-256 of images that were read already, by their paths: so that no file is read twice, and so that
+        the bytes that were searched are those that were checked.
     """
     for path in images:
         stem = _stem(path)
         fault = (
             _mask(dataset / path)
             if stem.endswith("_defacemask")
-            else _check(dataset / path, checks / f"{stem}.json")
+            else _check(dataset / path, checks / f"{stem}.json", (digests or {}).get(path))
         )
         if fault:
             yield Finding("faces", BLOCK, path, "the image", fault, _ADVICE)
@@ -64,7 +69,7 @@ def _stem(path: str) -> str:
     return re.sub(r"\.nii(\.gz)?$", "", PurePosixPath(path).name)
 
 
-def _check(image: Path, record: Path) -> str:
+def _check(image: Path, record: Path, digest: str | None) -> str:
     try:
         check = tables.read_json(record)
     except FileNotFoundError:
@@ -83,18 +88,23 @@ def _check(image: Path, record: Path) -> str:
             return f"its measure {name} was not taken"
         if not low <= value <= high:
             return f"its measure {name} is outside its bounds"
-    if check.get("image_sha256") != sha256(image):
+    if check.get("image_sha256") != (digest or sha256(image)):
         return "the image is not the one that was checked"
     return ""
 
 
 def _mask(path: Path) -> str:
     # A mask may hide an image, if nobody looks.
-    try:
-        values = np.unique(nifti.stored(nifti.read(path)))
-    except EffaceError:
-        return "the mask is not readable"
-    return "" if set(values.tolist()) <= {0, 1} else "a mask with other values than 0 and 1"
+    volume, rest = Volume(), b""
+    for block in volume.blocks(path):
+        if volume.dtype is None or volume.dtype.itemsize * 8 != volume.bits:
+            return "the mask is not readable"
+        rest += block
+        whole = len(rest) // volume.dtype.itemsize
+        values, rest = np.frombuffer(rest, volume.dtype, whole), rest[whole * volume.dtype.itemsize :]
+        if not ((values == 0) | (values == 1)).all():
+            return "a mask with other values than 0 and 1"
+    return "" if volume.whole else "the mask is not readable"
 
 
 def is_image(path: str) -> bool:

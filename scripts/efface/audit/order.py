@@ -5,6 +5,9 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+from scipy.stats import spearmanr
+
 from efface import tables
 from efface.audit.finding import WARN, Finding
 from efface.errors import EffaceError
@@ -60,20 +63,5 @@ def _tells(days: Sequence[str]) -> bool:
     """Return whether a sequence rises or falls more than chance lets it (Spearman 1904)."""
     if len(days) < _FEWEST or len(set(days)) < 2:
         return False
-    correlation = _correlation(_ranks(days), range(len(days)))
+    correlation = spearmanr(np.unique(days, return_inverse=True)[1], range(len(days))).statistic
     return abs(correlation) > 0.9999 or abs(correlation) * math.sqrt(len(days) - 1) > _SIGMAS
-
-
-def _ranks(values: Sequence[str]) -> list[float]:
-    places = sorted(range(len(values)), key=values.__getitem__)
-    same: dict[str, list[int]] = {}
-    for rank, place in enumerate(places):
-        same.setdefault(values[place], []).append(rank)
-    return [sum(same[value]) / len(same[value]) for value in values]
-
-
-def _correlation(one: Sequence[float], other: Sequence[float]) -> float:
-    means = sum(one) / len(one), sum(other) / len(other)
-    products = sum((a - means[0]) * (b - means[1]) for a, b in zip(one, other, strict=True))
-    spreads = [math.sqrt(sum((a - m) ** 2 for a in v)) for v, m in zip((one, other), means, strict=True)]
-    return products / math.prod(spreads)

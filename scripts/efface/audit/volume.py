@@ -1,16 +1,19 @@
 """A NIfTI file read to its last byte: what its container and header say beyond the image, and its voxels."""
 
+import hashlib
 import re
 import struct
-import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-_CHUNK = 1 << 22
+import numpy as np
+from zlib_ng import zlib_ng
+
+_CHUNK = 1 << 18  # what is read, inflated and searched stays in the processor's cache
 _HEADER = 348
 _DATA = 352
-_LONGEST_EXTENSION = 1 << 28
+_LONGEST_EXTENSION = 1 << 24
 _STRAY = 1 << 20  # of trailing bytes, for the search: a limit for memory, not for the check
 # Name, first byte, last byte: fields without meaning for the image (nifti1.h), where tools have left text.
 _EMPTY_FIELDS = (
@@ -18,6 +21,19 @@ _EMPTY_FIELDS = (
     *(("glmax", 140, 144), ("glmin", 144, 148), ("descrip", 148, 228), ("aux_file", 228, 252)),
     *(("intent_name", 328, 344), ("extender", 348, 352)),
 )
+# nifti1.h, NIFTI_TYPE_*: those with one number in a voxel.
+_TYPES = {
+    2: "u1",
+    4: "i2",
+    8: "i4",
+    16: "f4",
+    64: "f8",
+    256: "i1",
+    512: "u2",
+    768: "u4",
+    1024: "i8",
+    1280: "u8",
+}
 _READABLE = re.compile(rb"[\x20-\x7e\x80-\xff]{3,}")
 
 
@@ -33,16 +49,25 @@ class Volume:
         Every byte that is not a voxel: container fields, header, extensions, trailing bytes.
     bits : int
         Of a voxel; 0 until the header has been read.
+    dtype : numpy.dtype or None
+        Of the voxels as stored; None where a voxel is not one number.
+    whole : bool
+        All voxels that the header tells of were there, and there is one at least.
+    sha256 : str
+        Of the file, in hexadecimal; empty until all blocks have been taken.
     """
 
     faults: list[str] = field(default_factory=list)
     strays: list[bytes] = field(default_factory=list)
     bits: int = 0
+    dtype: np.dtype | None = None
+    whole: bool = False
+    sha256: str = ""
     _past_header: bool = False
 
     def blocks(self, path: Path) -> Iterator[bytes]:
         """Yield the voxel data of the file at `path`, block by block, and fill in the rest on the way."""
-        head, start, left, trailing = b"", None, 0, 0
+        head, start, left, trailing = bytearray(), None, 0, bytearray()
         for block in self._inflated(path):
             if not self._past_header:
                 head += block
@@ -51,22 +76,22 @@ class Volume:
                 if start is None or len(head) < min(start, _LONGEST_EXTENSION):
                     continue
                 self._past_header = True
-                self.strays.append(head[:start])
-                block = head[start:]
+                self.strays.append(bytes(head[:start]))
+                block = bytes(head[start:])
             voxels, rest = block[:left], block[left:]
             left -= len(voxels)
             if voxels:
+                self.whole = not left
                 yield voxels
-            if rest:
-                trailing += len(rest)
-                self._stray(rest)
+            trailing += rest[: _STRAY - len(trailing)]
         if not self._past_header:
             self.faults.append("the file ends inside its header")
-            self.strays.append(head)
+            self.strays.append(bytes(head))
         elif left:
             self.faults.append("the file is shorter than its header says")
         if trailing:
             self.faults.append("bytes after the last voxel")
+            self._stray(bytes(trailing))
 
     def texts(self) -> Iterator[str]:
         """Yield the readable text in all bytes that are not voxels."""
@@ -87,21 +112,29 @@ class Volume:
             self.strays.append(raw[:_STRAY])
 
     def _inflated(self, path: Path) -> Iterator[bytes]:
+        digest = hashlib.sha256()
         with path.open("rb") as stream:
-            if not path.name.endswith(".gz"):
-                while block := stream.read(_CHUNK):
-                    yield block
-                return
-            yield from self._members(stream)
 
-    def _members(self, stream) -> Iterator[bytes]:
-        raw, members = stream.read(_CHUNK), 0
+            def read() -> bytes:
+                raw = stream.read(_CHUNK)
+                digest.update(raw)
+                return raw
+
+            yield from self._members(read) if path.name.endswith(".gz") else iter(read, b"")
+            while read():
+                pass  # what follows damage is not searched, but it is part of the file
+        self.sha256 = digest.hexdigest()
+
+    def _members(self, read: Callable[[], bytes]) -> Iterator[bytes]:
+        raw, members = read(), 0
         while raw:
             if raw[:2] != b"\x1f\x8b":
                 self.faults.append("bytes after the gzip trailer" if members else "not a gzip file")
+                foreign = bytearray()
                 while raw:
-                    self._stray(raw)
-                    raw = stream.read(_CHUNK)
+                    foreign += raw[: _STRAY - len(foreign)]
+                    raw = read()
+                self._stray(bytes(foreign))
                 return
             members += 1
             if members == 2:
@@ -111,7 +144,7 @@ class Volume:
                 self._stray(raw[10:1024])
             if raw[4:8] != bytes(4):
                 self.faults.append("a time stamp in the gzip header")
-            inflate = zlib.decompressobj(zlib.MAX_WBITS | 16)
+            inflate = zlib_ng.decompressobj(zlib_ng.MAX_WBITS | 16)
             try:
                 while not inflate.eof:
                     if not raw:
@@ -122,15 +155,15 @@ class Volume:
                     if block:
                         yield block
                     if not raw and not inflate.eof:
-                        raw = stream.read(_CHUNK)
-            except zlib.error:
+                        raw = read()
+            except zlib_ng.error:
                 self.faults.append("the gzip stream is damaged")
                 return
-            raw = inflate.unused_data or stream.read(_CHUNK)
+            raw = inflate.unused_data or read()
             if len(raw) < 18:
-                raw += stream.read(_CHUNK)
+                raw += read()
 
-    def _header(self, head: bytes) -> tuple[int, int]:
+    def _header(self, head: bytearray) -> tuple[int, int]:
         """Return the voxels' first byte and length, both by the header."""
         order = "<" if head[:4] == struct.pack("<i", _HEADER) else ">"
         if struct.unpack_from(order + "i", head)[0] != _HEADER or head[344:348] != b"n+1\0":
@@ -142,7 +175,8 @@ class Volume:
         if head[38:39] not in (b"\0", b"r"):
             self.faults.append("header field regular is not empty")
         dim = struct.unpack_from(order + "8h", head, 40)
-        self.bits = struct.unpack_from(order + "h", head, 72)[0]
+        datatype, self.bits = struct.unpack_from(order + "2h", head, 70)
+        self.dtype = np.dtype(order + _TYPES[datatype]) if datatype in _TYPES else None
         offset = struct.unpack_from(order + "f", head, 108)[0]
         if (
             not 1 <= dim[0] <= 7
