@@ -12,10 +12,8 @@ from efface.people import person_of
 from efface.settings import Settings
 from efface.tables import read_json, read_tsv
 
-_SHORTEST, _SHORTEST_NUMBER = (
-    5,
-    6,
-)  # letters and digits of a word that is looked for: shorter ones are anywhere
+# Letters and digits of a word that is looked for: shorter ones are anywhere.
+_SHORTEST, _SHORTEST_NUMBER = 5, 6
 
 
 @dataclass(frozen=True)
