@@ -10,6 +10,12 @@ from efface.errors import EffaceError
 from efface.files import PRIVATE_FILE, replacing
 
 _CHUNK = 1 << 22
+# What nibabel raises at a header that makes no image.
+_BROKEN = (
+    nib.filebasedimages.ImageFileError,
+    nib.spatialimages.HeaderDataError,
+    nib.wrapstruct.WrapStructError,
+)
 # Member header of RFC 1952 without name, time or comment; operating system "unknown".
 _GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 
@@ -24,7 +30,7 @@ def read(path: Path | str) -> nib.Nifti1Image:
     """
     try:
         image = nib.load(path)
-    except (nib.filebasedimages.ImageFileError, EOFError, ValueError, OSError) as error:
+    except (*_BROKEN, EOFError, ValueError, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
         raise EffaceError(

@@ -63,7 +63,7 @@ def audit(
             continue
         paths.append(path)
         findings.update(search.file(path))
-    findings.update(unlisted(dataset, paths))
+    findings.update(unlisted(dataset, paths, search.sha256))
     findings.update(search.digests.unreleased(dataset, paths))
     findings.update(rare.told(images))
     people = sorted({path.split("/")[0] for path in images if path.startswith("sub-")})

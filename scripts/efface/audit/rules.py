@@ -26,7 +26,8 @@ _DATES = (
     re.compile(rf"\b{_MONTH_NAME}\.? \d{{1,2}}(?:th|st|nd|rd)?,? (?P<last>{_YEAR})(?!\d)", re.I),
 )
 _CLOCK = re.compile(r"(?<![\d:.])([01]\d|2[0-3]):[0-5]\d:[0-5]\d(?![\d:])")
-_EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)*\.[a-z]{2,}\b", re.I)
+# RFC 5321 4.5.3.1.1: 64 octets at most before the sign; without a limit long lines take for ever.
+_EMAIL = re.compile(r"[\w.+-]{1,64}@[\w-]+(?:\.[\w-]+)*\.[a-z]{2,}\b", re.I)
 _PHONE = re.compile(
     r"(?<![\w.+-])(?:\+\d{1,3}[ -]?(?:\(0\)[ -]?)?\d(?:[ -]?\d){6,12}"
     r"|0\d{1,3}[-/ ]\d{2,4}(?:[ -]?\d{2,3}){1,3}"
