@@ -214,7 +214,7 @@ def test_what_efface_did_not_publish_is_not_touched_but_named(study):
     ("place", "data"),
     [
         ("notes/a.bin", b"\0\1 MRN 7734421"),
-        ("notes/b.txt.gz", gzip.compress(b"seen: WHITLOCK^HAROLD, Mr")),
+        ("notes/b.txt.gz", gzip.compress(b"seen: WHITLOCK^HAROLD, Mr", mtime=0)),
         ("notes/c.bin", "mrn7734421".encode("utf-16-le")),
         ("notes/whitlock.d/x", b"x"),
     ],
