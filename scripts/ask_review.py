@@ -13,7 +13,9 @@ from efface.tables import read_json, read_tsv, write_tsv
 def parser() -> argparse.ArgumentParser:
     """Return the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--work", type=Path, required=True, help="folder with plan, proof and check")
+    parser.add_argument("--plan", type=Path, required=True, help="folder that plan_images wrote")
+    parser.add_argument("--proofs", type=Path, required=True, help="folder of the conversion's proofs")
+    parser.add_argument("--checks", type=Path, required=True, help="folder of the measures")
     parser.add_argument("--policy", type=Path, required=True, help="sidecar policy, YAML")
     parser.add_argument("--level", type=int, required=True, help="level of release")
     parser.add_argument("--scanners", default="", help="registry of scanners, YAML")
@@ -29,11 +31,11 @@ def main(argv: list[str] | None = None) -> None:
     """Write the table."""
     args = parser().parse_args(argv)
     candidates = []
-    for row in read_tsv(args.work / "plan" / "images.tsv"):
+    for row in read_tsv(args.plan / "images.tsv"):
         if name := row["image"]:
-            proof, check = (read_json(args.work / part / f"{name}.json") for part in ("proof", "check"))
+            proof, check = (read_json(folder / f"{name}.json") for folder in (args.proofs, args.checks))
             if outcome(row, proof, check).decision == "release":
-                scanner = " / ".join(read_json(args.work / "plan" / "images" / f"{name}.json")["scanner"])
+                scanner = read_json(args.plan / "images" / f"{name}.json")["scanner"]
                 # Of a series in parts, a decision on one part is a decision on all.
                 series = row["series"].split(".")[0]
                 candidates.append(Candidate(name, series, scanner, check["image_sha256"]))

@@ -10,7 +10,7 @@ from efface import crosswalk, examination, scanners, tombstones
 from efface.classify import Modalities
 from efface.errors import EffaceError, guarded, leave
 from efface.files import private_folder
-from efface.identity import load_or_make_key
+from efface.identity import load_or_make_key, pseudonym
 from efface.people import person_of
 from efface.plan import plan, read_overrides
 from efface.schema import defaults
@@ -82,7 +82,8 @@ def main(argv: list[str] | None = None) -> None:
         if row.image:
             scanner = scanners.scanner(attributes[row.series])
             profile = registry.find(scanner)
-            row.record["scanner"] = list(scanner)
+            # In the anonymous mode the record outlives the index, and a version may be typed by hand.
+            row.record["scanner"] = pseudonym(key, "scanner", str(scanner))
             row.record["profile"] = registry.profiles.index(profile) if profile else None
             row.record["examination"] = examination.describe(attributes[row.series], vocabulary)
             write_json(records / f"{row.image}.json", row.record)

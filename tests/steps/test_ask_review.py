@@ -18,9 +18,7 @@ def work(tmp_path):
     for place, suffix in enumerate(NAMES):
         image, series = f"sub-a_ses-1_{suffix}", ("q3xk7mzd", "b2wv5tne", "m7yc4hsa.1", "m7yc4hsa.2")[place]
         rows.append({"series": series, "decision": "convert", "image": image, "reason": ""})
-        write_json(
-            tmp_path / "plan" / "images" / f"{image}.json", {"scanner": ["Acme", f"{place // 2}", "1"]}
-        )
+        write_json(tmp_path / "plan" / "images" / f"{image}.json", {"scanner": f"scanner {place // 2}"})
         write_json(tmp_path / "proof" / f"{image}.json", {"decision": "proved", "reasons": []})
         check = {"decision": "held" if suffix == "T2w" else "defaced", "reasons": ["x"]}
         write_json(tmp_path / "check" / f"{image}.json", check | {"image_sha256": f"{place}" * 64})
@@ -32,7 +30,8 @@ def work(tmp_path):
 
 
 def run(work, mode="pilot", *more):
-    arguments = {"work": work, "policy": work / "policy.yaml", "level": 4, "mode": mode}
+    arguments = {"plan": work / "plan", "proofs": work / "proof", "checks": work / "check"}
+    arguments |= {"policy": work / "policy.yaml", "level": 4, "mode": mode}
     arguments |= {"decisions": work / "review.tsv", "required": work / "required.tsv"}
     ask_review.main([*(f"--{name}={value}" for name, value in arguments.items()), *more])
     rows = read_tsv(work / "required.tsv", REQUIRED)
@@ -42,7 +41,7 @@ def run(work, mode="pilot", *more):
 def test_images_that_may_be_released_are_listed(work):
     rows, gone = run(work)
     assert [row["item"].rpartition("_")[2] for row in rows] == ["FLAIR", "PDw", "T1w", "pilot", "dpo"]
-    assert {row["scanner"] for row in rows} == {"Acme / 0 / 1", "Acme / 1 / 1", ""}
+    assert {row["scanner"] for row in rows} == {"scanner 0", "scanner 1", ""}
     assert gone == {}
 
 

@@ -214,4 +214,8 @@ def test_r77_a_new_series_joins_its_subject_and_runs_only_itself(demo):
         "sub-x_ses-2_run-2_T2w.nii.gz",
     ]
     changed = {name for name in before if after[name] != before[name]}
-    assert {name.rpartition("_")[2] for name in changed} == {"MANIFEST.tsv", "scans.tsv"}
+    told = {"CHANGES", "MANIFEST.tsv", "record.json", "scans.tsv"}
+    assert {name.rpartition("_")[2] for name in changed} == told
+    assert after["CHANGES"].decode() == (
+        "1.1.0\n  - Added: 1 image of 1 subject.\n\n1.0.0\n  - First release.\n"
+    )

@@ -28,13 +28,16 @@ rule ask_review:
         mem_mb=500,
         runtime=30,
     params:
-        work=WORK,
+        plan=folder_of("images"),
+        proofs=f"{WORK}/proof",
+        checks=f"{WORK}/check",
         level=settings.config["level"],
         mode=settings.config["review"]["mode"],
         share=settings.config["review"]["share"],
     shell:
         "python {input.script:q}"
-        " --work {params.work:q} --policy {input.policy:q} --level {params.level} --scanners={input.scanners:q}"
+        " --plan {params.plan:q} --proofs {params.proofs:q} --checks {params.checks:q}"
+        " --policy {input.policy:q} --level {params.level} --scanners={input.scanners:q}"
         " --key={input.key:q} --mode {params.mode} --share {params.share} --decisions={input.decisions:q}"
         " --required {output.required:q} 2> {log:q}"
 
