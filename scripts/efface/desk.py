@@ -13,6 +13,8 @@ from efface import evidence, review, viewing
 from efface.errors import EffaceError, UsageError
 from efface.files import sha256
 from efface.settings import Settings
+from efface.surface import Surface
+from efface.surface import surface as surface_of
 from efface.tables import read_json, read_tsv
 
 SIDES = ("before", "after")
@@ -67,7 +69,7 @@ class Desk:
         """Return an image as its file is now, from memory while that is unchanged."""
         return self._scan(*self._file(item, side))
 
-    def surface(self, item: str, side: str, threshold: float) -> viewing.Surface:
+    def surface(self, item: str, side: str, threshold: float) -> Surface:
         """Return the surface of an image."""
         landing = self._record("check", item).get("image_from_template")
         middle = None if landing is None else tuple((np.array(landing) @ MIDDLE)[:3].tolist())
@@ -171,8 +173,8 @@ class Desk:
             raise EffaceError(f"there is no image {side}", todo="run efface run again")
         return _state(self.path(item, side))
 
-    def _found_surface(self, state: tuple, threshold: float, middle: tuple | None) -> viewing.Surface:
-        return viewing.surface(self._scan(*state), threshold, None if middle is None else np.array(middle))
+    def _found_surface(self, state: tuple, threshold: float, middle: tuple | None) -> Surface:
+        return surface_of(self._scan(*state), threshold, None if middle is None else np.array(middle))
 
 
 def _start(scan: viewing.Scan, landing: list | None) -> list[int]:

@@ -17,6 +17,7 @@ from efface import review, viewing
 from efface.desk import Desk
 from efface.errors import EffaceError, UsageError
 from efface.settings import WORKFLOW, Settings
+from efface.surface import render
 
 HOST = "127.0.0.1"
 NAMES = ("localhost", HOST)  # another one that leads here is a page elsewhere whose name was bound anew
@@ -128,7 +129,7 @@ def page(desk: Desk, gate: Gate) -> flask.Flask:
         turn, tilt, level = (flask.request.args.get(name, 0, float) for name in ("turn", "tilt", "level"))
         first = "before" if desk.has(item, "before") else "after"
         reach = desk.surface(item, first, level).reach_mm  # one scale for both
-        grey = viewing.render(desk.surface(item, side, level), turn, tilt, reach)
+        grey = render(desk.surface(item, side, level), turn, tilt, reach)
         return flask.Response(viewing.png(grey), mimetype="image/png")
 
     def shown(item, digest, side):

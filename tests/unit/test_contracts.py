@@ -75,6 +75,7 @@ JUDGES = {
     "tiles",
     "turns",
     "leftovers",
+    "surface",
     "viewing",
     "measure",
     "picture",
@@ -83,7 +84,7 @@ JUDGES = {
     "report",
     "review",
 }
-GLUE = {"cli", "desk", "erase", "lookup", "run", "server", "study"}
+GLUE = {"cli", "commands", "desk", "erase", "lookup", "run", "server", "study"}
 MAY_IMPORT = {
     "base": BASE,
     "readers": BASE | READERS,

@@ -4,7 +4,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from efface import nifti, viewing
+from efface import nifti, surface, viewing
 from efface.errors import EffaceError
 
 # Axes in odd order and directions: to the foot, to the right, to the front; millimetres 2, 3 and 4.
@@ -119,22 +119,22 @@ CROWN = (slice(47, 53), slice(47, 53), slice(78, 88))
 
 
 def drawn(scan, turn=0.0, tilt=0.0):
-    return viewing.render(viewing.surface(scan, 250.0), turn, tilt, 80.0).astype(int)
+    return surface.render(surface.surface(scan, 250.0), turn, tilt, 80.0).astype(int)
 
 
 def test_the_head_is_seen_from_the_front_and_turns(tmp_path):
     ball = drawn(lump(tmp_path))
     nosed, eared = drawn(lump(tmp_path, (NOSE, 500))), drawn(lump(tmp_path, (RIGHT_EAR, 500)))
     place = np.argwhere(np.abs(nosed - ball) > 30).mean(axis=0)
-    assert np.abs(place - viewing.PIXELS / 2).max() < 15, "the nose is in the middle"
+    assert np.abs(place - surface.PIXELS / 2).max() < 15, "the nose is in the middle"
     place = np.argwhere((eared > 60) & (ball == 0)).mean(axis=0)
-    assert place[1] < viewing.PIXELS / 4, "the right ear is at the left"
+    assert place[1] < surface.PIXELS / 4, "the right ear is at the left"
     turned = np.abs(drawn(lump(tmp_path, (RIGHT_EAR, 500)), turn=90) - drawn(lump(tmp_path), turn=90)) > 30
-    assert np.abs(np.argwhere(turned).mean(axis=0) - viewing.PIXELS / 2).max() < 15, (
+    assert np.abs(np.argwhere(turned).mean(axis=0) - surface.PIXELS / 2).max() < 15, (
         "turned to the right side"
     )
     tilted = np.abs(drawn(lump(tmp_path, (CROWN, 500)), tilt=90) - drawn(lump(tmp_path), tilt=90)) > 30
-    assert np.abs(np.argwhere(tilted).mean(axis=0) - viewing.PIXELS / 2).max() < 15, "tilted to the crown"
+    assert np.abs(np.argwhere(tilted).mean(axis=0) - surface.PIXELS / 2).max() < 15, "tilted to the crown"
 
 
 def test_a_sheet_of_skin_one_voxel_thick_is_seen_and_noise_is_not(tmp_path):
@@ -151,10 +151,10 @@ def test_a_sheet_of_skin_one_voxel_thick_is_seen_and_noise_is_not(tmp_path):
 
 def test_no_gap_shows_what_lies_behind(tmp_path):
     ball = lump(tmp_path)
-    reach = viewing.surface(ball, 250.0).reach_mm
+    reach = surface.surface(ball, 250.0).reach_mm
     assert 55 < reach < 65
     for turn, tilt in ((0, 0), (33, 0), (45, 35), (10, -60)):
-        shown = viewing.render(viewing.surface(ball, 250.0), turn, tilt, reach).astype(int)
+        shown = surface.render(surface.surface(ball, 250.0), turn, tilt, reach).astype(int)
         row, column = np.indices(shown.shape)
         inside = np.hypot(row - 160, column - 160) < 120
         # What lies behind is black, as it looks away from the light; the ball itself is dark below only.
@@ -163,9 +163,9 @@ def test_no_gap_shows_what_lies_behind(tmp_path):
 
 def test_of_a_whole_body_the_head_is_shown(tmp_path):
     scan = lump(tmp_path, shape=(60, 60, 250), step=4.0)
-    high = viewing.surface(scan, 250.0, np.array([0, 0, 400.0]))
+    high = surface.surface(scan, 250.0, np.array([0, 0, 400.0]))
     assert len(high.points) == 0
-    near = viewing.surface(scan, 250.0, np.array([0, 0, 60.0]))
+    near = surface.surface(scan, 250.0, np.array([0, 0, 60.0]))
     assert len(near.points) and near.points[:, 2].mean() < -40, "the ball lies below the middle"
 
 
@@ -175,8 +175,8 @@ def test_an_image_of_noise_alone_has_a_level_that_leaves_little(tmp_path):
     assert viewing.level(scan, "MR") >= 2900
     flat = written(tmp_path / "b.nii.gz", np.zeros((10, 10, 10), np.int16), np.eye(4))
     assert np.isfinite(viewing.level(flat, "MR"))
-    empty = viewing.surface(flat, viewing.level(flat, "MR"))
-    assert not viewing.render(empty, 0, 0, empty.reach_mm).any()
+    empty = surface.surface(flat, viewing.level(flat, "MR"))
+    assert not surface.render(empty, 0, 0, empty.reach_mm).any()
 
 
 def test_a_picture_is_what_it_was_drawn_from(tmp_path):
