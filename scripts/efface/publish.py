@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from efface import tables
@@ -56,7 +56,8 @@ def publish(
     """Copy a dataset to its public place, whole or not at all, and return the rows of its manifest.
 
     The copy is made beside `release` and takes its place by renaming. An earlier release is set aside for
-    that moment; where a run was killed in it, the next one puts it back first.
+    that moment; where a run was killed in it, the next one puts it back first. What a killed run has copied
+    is taken over, where it is what was staged.
 
     Parameters
     ----------
@@ -74,10 +75,9 @@ def publish(
     refuse_foreign(release)
     if _empty(release):
         release.rmdir()  # Snakemake makes the folders of outputs before a job
-    shutil.rmtree(beside, ignore_errors=True)
     try:
         release.parent.mkdir(parents=True, exist_ok=True)
-        rows = _copy(dataset, beside)
+        rows = _copy(dataset, beside, digests or {})
         if digests is not None and digests != {row["path"]: row["sha256"] for row in rows}:
             raise EffaceError(
                 "nothing is published",
@@ -161,18 +161,23 @@ def refuse_foreign(release: Path) -> None:
     )
 
 
-def _copy(dataset: Path, target: Path) -> list[dict[str, object]]:
-    rows = []
-    for source in _files(dataset):
+def _copy(dataset: Path, target: Path, digests: Mapping[str, str]) -> list[dict[str, object]]:
+    rows, sources = [], list(_files(dataset))
+    _keep_only(target, {target / source.relative_to(dataset) for source in sources})
+    for source in sources:
         path = source.relative_to(dataset)
-        copied = target / path
+        copied, digest = target / path, ""
         copied.parent.mkdir(parents=True, exist_ok=True)
-        # Bytes only: no owner, extended attribute or access list comes along.
-        with source.open("rb") as read, copied.open("wb") as write:
-            shutil.copyfileobj(read, write, _CHUNK)
-            write.flush()
-            os.fsync(write.fileno())
-        rows.append({"path": path.as_posix(), "size": copied.stat().st_size, "sha256": sha256(copied)})
+        if copied.exists():
+            digest = sha256(copied)
+        if not digest or digest != digests.get(path.as_posix()):
+            # Bytes only: no owner, extended attribute or access list comes along.
+            with source.open("rb") as read, copied.open("wb") as write:
+                shutil.copyfileobj(read, write, _CHUNK)
+                write.flush()
+                os.fsync(write.fileno())
+            digest = sha256(copied)
+        rows.append({"path": path.as_posix(), "size": copied.stat().st_size, "sha256": digest})
     rows.sort(key=lambda row: row["path"])
     tables.write_tsv(target / MANIFEST, rows, MANIFEST_COLUMNS)
     for place, _, names in os.walk(target, topdown=False):
@@ -182,6 +187,19 @@ def _copy(dataset: Path, target: Path) -> list[dict[str, object]]:
         Path(place).chmod(_FOLDER)
         timeless(Path(place))
     return rows
+
+
+def _keep_only(folder: Path, wanted: Collection[Path]) -> None:
+    """Remove whatever lies below a folder and is not one of the plain files that are wanted."""
+    if folder.is_symlink() or folder.is_file():
+        folder.unlink()
+    for place, folders, names in os.walk(folder, topdown=False):
+        for path in (Path(place, name) for name in names + folders):
+            if path.is_dir() and not path.is_symlink():
+                if not any(path.iterdir()):
+                    path.rmdir()
+            elif path not in wanted or path.is_symlink() or not path.is_file():
+                path.unlink()
 
 
 def _files(dataset: Path) -> Iterator[Path]:

@@ -168,3 +168,30 @@ def test_refusal_after_a_kill_keeps_the_earlier_release(bids, tmp_path):
     release.mkdir()
     settle(release)
     assert tree(release) == whole
+
+
+def test_what_a_killed_run_has_copied_is_taken_over_where_it_is_right(bids, tmp_path):
+    whole, half = (f"{staged.FOLDER}/{name}.nii.gz" for name in (staged.IMAGE, staged.MASK))
+    digests = {path: sha256(bids / path) for path in tree(bids)}
+    part, elsewhere = tmp_path / ".release.part", tmp_path / "elsewhere"
+    (part / staged.FOLDER).mkdir(parents=True)
+    (part / whole).write_bytes((bids / whole).read_bytes())
+    (part / half).write_bytes((bids / half).read_bytes()[:100])
+    (part / "README.md").mkdir()
+    (part / "README.md" / "stray").touch()
+    elsewhere.write_text("another's")
+    (part / "CHANGES").symlink_to(elsewhere)
+    copied = (part / whole).stat().st_ino
+    publish(bids, tmp_path / "release", digests)
+    assert (tmp_path / "release" / whole).stat().st_ino == copied
+    assert {path: data for path, data in tree(tmp_path / "release").items() if path != MANIFEST} == tree(bids)
+    assert elsewhere.read_text() == "another's"
+    assert not any(path.is_symlink() for path in (tmp_path / "release").rglob("*"))
+
+
+def test_a_link_in_place_of_the_copy_leads_nowhere(bids, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / ".release.part").symlink_to(tmp_path / "elsewhere")
+    publish(bids, tmp_path / "release")
+    assert names(tmp_path / "elsewhere") == []
+    assert (tmp_path / "release" / MANIFEST).is_file()
