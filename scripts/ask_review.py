@@ -22,6 +22,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--key", default="", help="the study's secret; without it digests order the sample")
     parser.add_argument("--mode", choices=("none", "pilot", "scale"), required=True, help="who must look")
     parser.add_argument("--share", type=float, default=0.01, help="of the images, in the mode scale")
+    parser.add_argument("--queue", default="", help="table that names the first series of new scanners")
     parser.add_argument("--decisions", default="", help="table of decisions, once there is one")
     parser.add_argument("--required", type=Path, required=True, help="the table to write")
     return parser
@@ -40,12 +41,14 @@ def main(argv: list[str] | None = None) -> None:
                 series = row["series"].split(".")[0]
                 candidates.append(Candidate(name, series, scanner, check["image_sha256"]))
     key = load_or_make_key(args.key) if args.key else b""
+    queue = read_tsv(args.queue, ("kind", "series")) if args.queue else []
     rows = standing(
         candidates,
         read(args.decisions) if args.decisions else [],
         policy_digest(args.policy, args.level, args.scanners),
         mode=args.mode,
         share=args.share,
+        new={row["series"].split(".")[0] for row in queue if row["kind"] == "scanner"},
         order=lambda one: keyed(key, "review sample", one.sha256),
     )
     write_tsv(args.required, rows, REQUIRED)

@@ -114,12 +114,14 @@ def standing(
     *,
     mode: str = "none",
     share: float = 0.01,
+    new: Collection[str] = (),
     order: Callable[[Candidate], bytes],
 ) -> list[dict[str, str]]:
     """Return a row for every image, with the decision that still holds and why there must be one.
 
     In the mode pilot every image is looked at; in the mode scale a sample of `share`, at least one of each
-    scanner, and every image of a scanner of which one was rejected. Both need the sign-offs.
+    scanner, the first series of new scanners, and every image of a scanner of which one was rejected. Both
+    need the sign-offs.
 
     Parameters
     ----------
@@ -127,6 +129,8 @@ def standing(
         From `read`. One counts while the digests of the image and of the policy are those it was made on.
     policy : str
         From `policy_digest`.
+    new : collection of str
+        Keys of series to look at because nobody knows their scanner yet.
     order : callable
         Gives the sample's order, such as a keyed digest: nobody can arrange what is looked at.
 
@@ -149,8 +153,9 @@ def standing(
         rejected = [made.get((one.image, one.sha256), {}).get("decision") == REJECT for one in candidates]
         doubted = {one.scanner for one, no in zip(candidates, rejected, strict=True) if no}
         for one in candidates:
-            if one.scanner in doubted:
-                reasons[one.image] = reasons[one.image] or "an image of its scanner was rejected"
+            why = "of a new scanner" if one.series in new else ""
+            why = why or "an image of its scanner was rejected" * (one.scanner in doubted)
+            reasons[one.image] = reasons[one.image] or why
     rows = [row(one.image, one.sha256, reasons[one.image], one.series, one.scanner) for one in candidates]
     signs = SIGN_OFFS if mode != "none" else ()
     return sorted(rows, key=lambda one: one["item"]) + [row(item, "", "sign-off") for item in signs]

@@ -66,6 +66,14 @@ def test_r16_the_sample_is_the_same_again_and_another_under_another_key(work, ke
     assert (len({tuple(one) for one in samples}) == 1) is not key
 
 
+def test_r13_the_queue_names_series_of_new_scanners(work):
+    queue = [{"kind": "scanner", "series": "m7yc4hsa.1"}, {"kind": "text", "series": "q3xk7mzd"}]
+    write_tsv(work / "queue.tsv", queue, ("kind", "series"))
+    rows, _ = run(work, "scale", f"--queue={work / 'queue.tsv'}")
+    assert {row["series"] for row in rows if row["why"] == "of a new scanner"} <= {"m7yc4hsa"}
+    assert {row["why"] for row in rows if row["series"] == "m7yc4hsa"} >= {"of a new scanner"}
+
+
 def test_r22_publishing_reads_the_table(tmp_path, capsys):
     """The whole gate: open, decided, and decided on other bytes."""
     bids = staged.dataset(tmp_path)

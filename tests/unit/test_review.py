@@ -112,6 +112,15 @@ def test_r16_an_image_of_the_sample_that_nobody_looked_at_blocks():
     refuse(rows, digests(images))
 
 
+def test_r13_in_the_mode_scale_the_first_series_of_a_new_scanner_are_looked_at():
+    images = cohort(300, 2)
+    new = {one.series for one in images[7:17:2]}
+    rows = standing(images, BOTH, POLICY, mode="scale", new=new, order=order)
+    asked = {row["series"] for row in waiting(rows)}
+    assert new <= asked and len(asked) <= len(new) + 3
+    assert waiting(standing(images, [], POLICY, new=new, order=order)) == []
+
+
 def test_a_rejection_in_the_sample_asks_for_all_of_its_scanner():
     images = cohort(200, 2)
     asked = [one for one in images if one.image in sample(images, 0.01, order)]

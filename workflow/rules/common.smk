@@ -177,6 +177,11 @@ def of_images(pattern):
     ]
 
 
+def first_series(queue):
+    """Return the table that names the first series of new scanners where a sample is looked at, else nothing."""
+    return [queue] if settings.config["review"]["mode"] == "scale" else []
+
+
 def decisions(wildcards):
     """Return the table of people's decisions, once there is one."""
     table = f"{settings.work}/review/review.tsv"

@@ -17,6 +17,7 @@ rule ask_review:
         policy=settings.policy,
         scanners=SCANNERS,
         key=[] if ANONYMOUS else KEY,
+        queue=first_series(f"{WORK}/review/queue.tsv"),
         decisions=decisions,
     output:
         required=f"{WORK}/review/required.tsv",
@@ -38,7 +39,8 @@ rule ask_review:
         "python {input.script:q}"
         " --plan {params.plan:q} --proofs {params.proofs:q} --checks {params.checks:q}"
         " --policy {input.policy:q} --level {params.level} --scanners={input.scanners:q}"
-        " --key={input.key:q} --mode {params.mode} --share {params.share} --decisions={input.decisions:q}"
+        " --key={input.key:q} --mode {params.mode} --share {params.share}"
+        " --queue={input.queue:q} --decisions={input.decisions:q}"
         " --required {output.required:q} 2> {log:q}"
 
 
