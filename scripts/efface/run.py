@@ -155,7 +155,7 @@ def _verdict(chosen: Settings, rows: list[dict[str, str]], console: Console) -> 
     console.print(f"Report to share: {chosen.work}/report/release_report.html", soft_wrap=True)
     table = Path(chosen.work, "audit", "findings.tsv")
     if table.is_file() and (found := read_tsv(table)):
-        console.print(f"{len(found)} findings that do not block: {table}", soft_wrap=True)
+        console.print(f"Findings that do not block, {len(found)}: {table}", soft_wrap=True)
     queue = Path(chosen.work, "review", "queue.tsv")
     if queue.is_file() and (rows := read_tsv(queue)):
         console.print(f"{len(rows)} things to look at, private: {queue}", soft_wrap=True)
