@@ -3,7 +3,6 @@
 A judge: it decides nothing itself, and lets nothing pass that a person has not seen as it is now.
 """
 
-import fcntl
 import hashlib
 import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -13,7 +12,7 @@ from pathlib import Path, PurePosixPath
 import yaml
 
 from efface.errors import EffaceError, UsageError
-from efface.files import private_folder
+from efface.files import in_turn
 from efface.schema import check
 from efface.settings import WORKFLOW
 from efface.tables import read_tsv, write_tsv
@@ -97,9 +96,7 @@ def decide(path: Path | str, row: Row) -> None:
     stay, as a record.
     """
     path = Path(path)
-    private_folder(path.parent)
-    with path.with_name(f".{path.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with in_turn(path.parent):
         same = ("item", "image_sha256", "policy_sha256")
         rows = [one for one in read(path) if any(one[name] != row[name] for name in same)]
         if row["decision"]:
@@ -119,7 +116,8 @@ def standing(
 ) -> list[dict[str, str]]:
     """Return a row for every image, with the decision that still holds and why there must be one.
 
-    In the mode pilot every image is looked at; in the mode scale a sample of `share`, at least one of each
+    An image that was rejected before it or the policy changed is looked at again, whatever the mode. In the
+    mode pilot every image is looked at; in the mode scale a sample of `share`, at least one of each
     scanner, the first series of new scanners, and every image of a scanner of which one was rejected. Both
     need the sign-offs.
 
@@ -139,7 +137,9 @@ def standing(
     rows : list of dict
         With `REQUIRED`; `why` is empty where no decision is asked for.
     """
+    decisions = list(decisions)
     made = {(one["item"], one["image_sha256"]): one for one in decisions if one["policy_sha256"] == policy}
+    rejected_before = {one["item"] for one in decisions if one["decision"] == REJECT}
 
     def row(item: str, digest: str, why: str, series: str = "", scanner: str = "") -> dict[str, str]:
         found = made.get((item, digest), {})
@@ -156,6 +156,9 @@ def standing(
             why = "of a new scanner" if one.series in new else ""
             why = why or "an image of its scanner was rejected" * (one.scanner in doubted)
             reasons[one.image] = reasons[one.image] or why
+    for one in candidates:
+        if one.image in rejected_before and (one.image, one.sha256) not in made:
+            reasons[one.image] = reasons[one.image] or "rejected before it changed"
     rows = [row(one.image, one.sha256, reasons[one.image], one.series, one.scanner) for one in candidates]
     signs = SIGN_OFFS if mode != "none" else ()
     return sorted(rows, key=lambda one: one["item"]) + [row(item, "", "sign-off") for item in signs]

@@ -151,6 +151,26 @@ def test_r47_a_flag_drops_the_series():
         refuse(rows, digests([other, phase]))
 
 
+@pytest.mark.parametrize("mode", ["none", "scale"])
+@pytest.mark.parametrize("changed", ["image", "policy"])
+def test_what_was_rejected_is_not_released_because_it_changed(mode, changed):
+    """A void rejection must be made again or taken back, also where nobody else would look."""
+    images = cohort(300)
+    asked = sample(images, 0.01, order)
+    place = next(n for n, one in enumerate(images) if one.image not in asked)
+    bad, policy = images[place], "c" * 64 if changed == "policy" else POLICY
+    made = [decision(bad, "reject", "jewellery")]
+    if changed == "image":
+        images[place] = Candidate(bad.image, bad.series, bad.scanner, digest("changed"))
+    made += [sign(one["item"], policy=policy) for one in BOTH]
+    made += [decision(one, policy=policy) for one in images if one.image in asked]
+    rows = standing(images, made, policy, mode=mode, order=order)
+    assert [(row["item"], row["why"]) for row in waiting(rows)] == [(bad.image, "rejected before it changed")]
+    accepted = decision(images[place], policy=policy)
+    rows = standing(images, [*made, accepted], policy, mode=mode, order=order)
+    assert waiting(rows) == []
+
+
 @pytest.mark.parametrize("changed", ["image", "policy"])
 def test_r78_a_change_voids_the_decision(changed):
     (image,) = cohort(1)
