@@ -5,7 +5,7 @@ from collections import Counter
 from pathlib import Path
 
 from efface import __version__, review
-from efface.errors import guarded, leave
+from efface.errors import UsageError, guarded, leave
 from efface.files import sha256
 from efface.publish import MANIFEST, publish, refuse, settle
 from efface.tables import read_tsv, write_json
@@ -35,7 +35,9 @@ def main(argv: list[str] | None = None) -> None:
         digests = None if rows is None else {row["path"]: row["sha256"] for row in rows}
         decided = read_tsv(args.review, review.REQUIRED) if args.review else []
         if args.review:
-            review.refuse(decided, digests or {})
+            if digests is None:
+                raise UsageError("--review", expected="--staged too: decisions are on bytes")
+            review.refuse(decided, digests)
         files = publish(args.bids, args.release, digests)
     except BaseException:
         settle(args.release)

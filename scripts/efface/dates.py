@@ -168,19 +168,24 @@ def released_days(
     earliest, latest = _FIRST_DAYS
     choice = int(_fraction(key, "first day", subject) * ((latest - earliest).days + 1))
     first = earliest + datetime.timedelta(days=choice)
-    low, high = _FACTORS
-    # Even on a logarithmic scale: as many people's intervals grow as shrink.
-    factor = low * (high / low) ** _fraction(key, "factor", subject) if mode == "proportional" else 1.0
+    times = factor(key, subject) if mode == "proportional" else 1.0
     real = sorted(set(days))
     offsets = [0]
     for day in real[1:]:
-        offsets.append(max(offsets[-1] + 1, round((day - real[0]).days * factor)))
+        offsets.append(max(offsets[-1] + 1, round((day - real[0]).days * times)))
     if first + datetime.timedelta(days=offsets[-1]) > _LAST_DAY:
         raise Held(
             f"dates.mode {mode}: a person's examinations reach beyond 1924, the last year of shifted dates",
             todo="set dates.mode to order or none",
         )
     return {day: first + datetime.timedelta(days=offset) for day, offset in zip(real, offsets, strict=True)}
+
+
+def factor(key: bytes, subject: str) -> float:
+    """Return the factor, 0.8 to 1.25, of a person's intervals in the mode proportional."""
+    low, high = _FACTORS
+    # Even on a logarithmic scale: as many people's intervals grow as shrink.
+    return low * (high / low) ** _fraction(key, "factor", subject)
 
 
 def _fraction(key: bytes, purpose: str, subject: str) -> float:

@@ -57,6 +57,17 @@ def alone(folder: Path | str) -> Iterator[int]:
         yield stream.fileno()
 
 
+@contextmanager
+def in_turn(folder: Path | str) -> Iterator[None]:
+    """Wait for those who change tables in a private folder, and keep others waiting meanwhile."""
+    descriptor = os.open(private_folder(folder), os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def sha256(path: Path | str) -> str:
     """Return the SHA-256 of a file in hexadecimal."""
     with Path(path).open("rb") as stream:

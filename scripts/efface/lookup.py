@@ -2,17 +2,15 @@
 
 import csv
 import datetime
-import fcntl
 import io
 import os
 import pwd
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 from efface import crosswalk, schemes, tombstones
 from efface.errors import EffaceError, UsageError
-from efface.files import PRIVATE_FILE, private_folder
+from efface.files import PRIVATE_FILE, in_turn
 from efface.identity import load_or_make_key
 from efface.settings import Settings
 from efface.tables import read_tsv, write_tsv
@@ -60,7 +58,8 @@ def log(work: Path, action: str, label: str, outcome: str) -> None:
     # Whatever else is typed in place of a label (a name, an ID) has no business in the list.
     shown = label if label == NO_LABEL or (label.isascii() and label.isalnum()) else "(no label)"
     try:
-        with _alone(work) as path:
+        with in_turn(work / "key"):
+            path = work / "key" / ACCESS
             # Never behind a link: the line would go elsewhere.
             flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
             descriptor = os.open(path, flags, PRIVATE_FILE)
@@ -86,7 +85,8 @@ def log(work: Path, action: str, label: str, outcome: str) -> None:
 
 def forget(work: Path, is_theirs: Callable[[str], bool]) -> int:
     """Put `NO_LABEL` in place of an erased person's label in the list; return in how many lines."""
-    with _alone(work) as path:
+    path = work / "key" / ACCESS
+    with in_turn(path.parent):
         rows = read_tsv(path, COLUMNS) if path.exists() else []
         theirs = [row for row in rows if is_theirs(row["label"])]
         for row in theirs:
@@ -112,18 +112,6 @@ def _found(settings: Settings, label: str) -> str:
         if known == label:
             return source_id
     raise EffaceError("nobody in the crosswalk has that label", expected="a label as it was released")
-
-
-@contextmanager
-def _alone(work: Path) -> Iterator[Path]:
-    """Yield where the list is, which nobody else changes meanwhile."""
-    folder = private_folder(work / "key")
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield folder / ACCESS
-    finally:
-        os.close(descriptor)
 
 
 def _user() -> str:

@@ -11,7 +11,7 @@ from efface.files import PRIVATE_FILE, replacing
 
 _CHUNK = 1 << 22
 # What nibabel raises at a header that makes no image.
-_BROKEN = (
+BROKEN = (
     nib.filebasedimages.ImageFileError,
     nib.spatialimages.HeaderDataError,
     nib.wrapstruct.WrapStructError,
@@ -30,7 +30,7 @@ def read(path: Path | str) -> nib.Nifti1Image:
     """
     try:
         image = nib.load(path)
-    except (*_BROKEN, EOFError, ValueError, OSError) as error:
+    except (*BROKEN, EOFError, ValueError, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
         raise EffaceError(

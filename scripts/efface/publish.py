@@ -31,14 +31,12 @@ def refuse(findings: Sequence[Mapping[str, str]], outcome: Sequence[Mapping[str,
     ------
     EffaceError
     """
-    # Whatever is not known to be harmless blocks, a misspelt severity too.
-    blocking = [row for row in findings if row["severity"] not in HARMLESS]
-    if blocking:
-        files = len({row["file"] for row in blocking})
+    if kept := blocking(findings):
+        files = len({row["file"] for row in kept})
         raise EffaceError(
             "nothing is published",
             expected="no blocking finding",
-            found=f"{len(blocking)} in {files} file{'s' * (files != 1)}",
+            found=f"{len(kept)} in {files} file{'s' * (files != 1)}",
             todo=f"see {table}",
         )
     if not any(row["decision"] == "release" for row in outcome):
@@ -48,6 +46,12 @@ def refuse(findings: Sequence[Mapping[str, str]], outcome: Sequence[Mapping[str,
             found=f"{len(outcome)} series, all held or dropped",
             todo="see the reasons in the private report",
         )
+
+
+def blocking(findings: Sequence[Mapping[str, str]]) -> list[Mapping[str, str]]:
+    """Return the findings that keep a dataset from being published."""
+    # Whatever is not known to be harmless blocks, a misspelt severity too.
+    return [row for row in findings if row["severity"] not in HARMLESS]
 
 
 def publish(

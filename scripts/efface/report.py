@@ -43,6 +43,7 @@ def private_page(
         counts=_counts(outcome),
         rows=rows,
         findings=findings,
+        blocking=_blocking(findings),
         images=shown,
         release=release,
         queue=Counter(row["kind"] for row in queue),
@@ -86,7 +87,7 @@ def verdict(
     outcome: Sequence[Mapping[str, str]], findings: Sequence[Mapping[str, str]], waiting: int = 0
 ) -> tuple[str, str]:
     """Return one word and one sentence: what came of the run."""
-    blocking = sum(row["severity"] not in ("warn", "allowed") for row in findings)
+    blocking = _blocking(findings)
     count = _counts(outcome)
     if blocking:
         return (
@@ -101,6 +102,10 @@ def verdict(
     images = f"{count['release']} image{'s' * (count['release'] != 1)} released."
     held = f" {count['held']} held: a person must decide." if count["held"] else ""
     return "released", f"The audit found nothing that blocks. {images}{held}"
+
+
+def _blocking(findings: Sequence[Mapping[str, str]]) -> int:
+    return sum(row["severity"] not in ("warn", "allowed") for row in findings)
 
 
 def todo(row: Mapping[str, str], face_in_doubt: bool = False) -> str:

@@ -16,7 +16,7 @@ from rich.table import Table
 from efface import tombstones
 from efface.errors import HELD, REFUSED, EffaceError, UsageError
 from efface.files import alone, private_folder
-from efface.publish import refuse_foreign
+from efface.publish import blocking, refuse_foreign
 from efface.review import waiting
 from efface.settings import REPOSITORY, Settings, resolved
 from efface.study import checked, save
@@ -120,9 +120,7 @@ def _refusals(work: Path, since: float) -> list[str]:
 
 def _waits(work: Path) -> bool:
     """Return whether nothing but people's decisions keeps the dataset from being published."""
-    from efface.audit.finding import BLOCK  # with what it searches with, slow to import
-
-    blocks = any(row["severity"] == BLOCK for row in read_tsv(work / "audit" / "findings.tsv"))
+    blocks = blocking(read_tsv(work / "audit" / "findings.tsv"))
     return not blocks and bool(waiting(read_tsv(work / "review" / "required.tsv")))
 
 

@@ -26,12 +26,6 @@ LABELS = {"sagittal": "APSI", "coronal": "RLSI", "axial": "RLAP"}
 CT_WINDOWS = {"soft tissue": (-160.0, 240.0), "bone": (-500.0, 1300.0), "air to metal": (-1024.0, 3071.0)}
 DIM = 0.15  # of the brightest: faint remains of a face, ghosts and text are seen there
 
-_BROKEN = (
-    nib.filebasedimages.ImageFileError,
-    nib.spatialimages.HeaderDataError,
-    nib.wrapstruct.WrapStructError,
-)
-
 
 @dataclass(frozen=True)
 class Scan:
@@ -113,7 +107,7 @@ def read(path: Path | str) -> Scan:
     try:
         image = nib.Nifti1Image.from_bytes(gzip_ng.decompress(raw))
         stored = nifti.stored(image)
-    except (*_BROKEN, EOFError, ValueError, OSError, zlib.error):
+    except (*nifti.BROKEN, EOFError, ValueError, OSError, zlib.error):
         raise EffaceError("the image cannot be read", todo="start the workflow again") from None
     turn = nib.io_orientation(image.affine)
     return Scan(

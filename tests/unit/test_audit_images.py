@@ -121,7 +121,7 @@ def image(bids, name=staged.IMAGE):
         lambda packed: packed,
         lambda packed: packed[: len(packed) // 2],
         lambda packed: packed[:10] + b"\xff" + packed[11:],  # no such block (RFC 1951, 3.2.3)
-        lambda packed: packed + b"x" * (volume._CHUNK * 3),
+        lambda packed: packed + b"x" * (volume.packed.CHUNK * 3),
         lambda packed: b"x" + packed,
     ],
     ids=["as it is", "cut off", "damaged", "with bytes after it", "with bytes before it"],
@@ -131,7 +131,7 @@ def test_digest_is_of_the_whole_file_even_of_a_damaged_one(bids, change):
     voxels = np.random.default_rng(1).integers(0, 256, (100, 90, 80), np.uint8)
     nifti.write(path, voxels, nifti.header(voxels.shape, voxels.dtype, np.eye(4)))
     path.write_bytes(change(path.read_bytes()))
-    assert path.stat().st_size > volume._CHUNK
+    assert path.stat().st_size > volume.packed.CHUNK
     read = volume.Volume()
     assert all(read.sha256 == "" for _ in read.blocks(path))
     assert read.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
@@ -153,11 +153,11 @@ def test_image_is_the_one_that_was_checked_by_the_bytes_that_were_searched(bids,
 
 @pytest.mark.parametrize("place", ["after the voxels", "after the gzip trailer"])
 def test_text_behind_an_image_is_found_across_blocks(bids, place):
-    path, foreign = image(bids), bytearray(volume._CHUNK * 2)
+    path, foreign = image(bids), bytearray(volume.packed.CHUNK * 2)
     raw = gzip.decompress(path.read_bytes())
     # The reader's blocks end at multiples of the chunk, of the packed file or of what is in it.
     before = len(raw) if place == "after the voxels" else path.stat().st_size
-    start = volume._CHUNK - before % volume._CHUNK - 4
+    start = volume.packed.CHUNK - before % volume.packed.CHUNK - 4
     foreign[start : start + 9] = b"Akerstrom"
     if place == "after the voxels":
         path.write_bytes(gzip.compress(raw + foreign, mtime=0))
@@ -183,7 +183,7 @@ def faults(bids):
 
 @pytest.mark.parametrize("dtype", ["u1", "i2", "i4", "f4", "f8"])
 def test_a_mask_holds_0_and_1_to_its_last_voxel(bids, dtype, monkeypatch):
-    monkeypatch.setattr(volume, "_CHUNK", 1001)  # so that blocks end within voxels
+    monkeypatch.setattr(volume.packed, "CHUNK", 1001)  # so that blocks end within voxels
     voxels = np.zeros((31, 37, 13), dtype)
     voxels[::2] = 1
     assert masked(bids, voxels) == []

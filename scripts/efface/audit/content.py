@@ -1,5 +1,6 @@
 """The text in a file of any kind, as pieces with their place and role."""
 
+import functools
 import json
 import re
 import zlib
@@ -123,7 +124,7 @@ def _lines(path: Path) -> Iterator[bytes]:
             yield from iter(lambda: stream.readline(_LONGEST_LINE), b"")
             return
         faults, rest = [], b""
-        for block in packed.gunzipped(stream, faults):
+        for _, block in packed.gunzipped(functools.partial(stream.read, packed.CHUNK), faults):
             *lines, rest = (rest + block).split(b"\n")
             yield from lines
             if len(rest) > _LONGEST_LINE:

@@ -5,8 +5,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from nibabel.filebasedimages import ImageFileError
-from nibabel.spatialimages import HeaderDataError
 
 from efface import nifti
 from efface.errors import EffaceError
@@ -23,7 +21,7 @@ def doubts(path: Path) -> Iterator[str]:
     try:
         head = nifti.read(path).header
         qform, sform = head.get_qform(coded=True)[0], head.get_sform(coded=True)[0]
-    except (EffaceError, ValueError, HeaderDataError, ImageFileError):
+    except (EffaceError, ValueError, *nifti.BROKEN):
         return  # told of elsewhere
     if qform is None or sform is None:
         return

@@ -1,17 +1,20 @@
 """Files inside files: what is compressed or archived is unpacked for the search, also several times over."""
 
 import bz2
+import functools
 import io
 import lzma
 import struct
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator
-from typing import BinaryIO
+from collections.abc import Callable, Iterator
+
+from zlib_ng import zlib_ng
 
 DEEPEST = 4
-_CHUNK = 1 << 20
+CHUNK = 1 << 18  # what is read, inflated and searched stays in the processor's cache
+_SHORTEST = 18  # bytes of a gzip member
 # Such files block by their kind; what else is in them is told as far as memory goes.
 LARGEST = 1 << 26
 _FAULTS = (zlib.error, lzma.LZMAError, zipfile.BadZipFile, tarfile.TarError, struct.error, EOFError, OSError)
@@ -32,7 +35,8 @@ def layers(raw: bytes, depth: int = DEEPEST) -> Iterator[bytes]:
 
 def _inside(raw: bytes) -> Iterator[bytes]:
     if raw.startswith(_GZIP):
-        yield b"".join(_limited(gunzipped(io.BytesIO(raw), [])))
+        read = functools.partial(io.BytesIO(raw).read, CHUNK)
+        yield b"".join(_limited(block for _, block in gunzipped(read, [])))
     elif raw[:1] == b"\x78" and len(raw) > 6 and int.from_bytes(raw[:2]) % 31 == 0:  # RFC 1950, 2.2
         yield zlib.decompressobj().decompress(raw, LARGEST)
     elif raw.startswith(b"BZh"):
@@ -60,40 +64,57 @@ def _limited(blocks: Iterator[bytes]) -> Iterator[bytes]:
             return
 
 
-def gunzipped(stream: BinaryIO, faults: list[str]) -> Iterator[bytes]:
-    """Yield the contents of a gzip file (RFC 1952), bytes after its end too, and append what is wrong.
+def gunzipped(read: Callable[[], bytes], faults: list[str]) -> Iterator[tuple[bool, bytes]]:
+    """Yield what is in a gzip file (RFC 1952), block by block, and append what is wrong with it.
 
     A file of efface's has one member, and neither name, comment, extra field nor time.
+
+    Parameters
+    ----------
+    read : callable
+        Gives the file's next bytes, none at its end.
+    faults : list of str
+        Is added to.
+
+    Yields
+    ------
+    inside : bool
+        False of what is not content: fields of the header, and bytes after the last member.
+    block : bytes
     """
-    raw, members = stream.read(_CHUNK), 0
+    raw, members = read(), 0
     while raw:
-        if len(raw) < 10 and (more := stream.read(_CHUNK)):
+        if len(raw) < _SHORTEST and (more := read()):
             raw += more
         if raw[:2] != _GZIP:
             faults.append("bytes after the gzip trailer" if members else "not a gzip file")
-            yield raw
-            yield from iter(lambda: stream.read(_CHUNK), b"")
+            while raw:
+                yield False, raw
+                raw = read()
             return
         members += 1
         if members == 2:
             faults.append("more than one gzip member")
         if any(raw[3:4]):
             faults.append("a name, comment or extra field in the gzip header")
-            yield raw[10:1024] + b"\n"
+            yield False, raw[10:1024] + b"\n"
         if any(raw[4:8]):
             faults.append("a time stamp in the gzip header")
-        inflate = zlib.decompressobj(zlib.MAX_WBITS | 16)
+        inflate = zlib_ng.decompressobj(zlib_ng.MAX_WBITS | 16)
         try:
             while not inflate.eof:
-                yield inflate.decompress(raw, _CHUNK)
-                raw = inflate.unconsumed_tail or (b"" if inflate.eof else stream.read(_CHUNK))
-                if not raw and not inflate.eof:
+                if not raw:
                     faults.append("the gzip stream is cut off")
                     return
-        except zlib.error:
+                if block := inflate.decompress(raw, CHUNK):
+                    yield True, block
+                raw = inflate.unconsumed_tail
+                if not raw and not inflate.eof:
+                    raw = read()
+        except zlib_ng.error:
             faults.append("the gzip stream is damaged")
             return
-        raw = inflate.unused_data or stream.read(_CHUNK)
+        raw = inflate.unused_data or read()
 
 
 def owners(raw: bytes) -> Iterator[str]:

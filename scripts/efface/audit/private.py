@@ -1,10 +1,9 @@
 """What lies with the key: values that no release may hold, and the true order of people."""
 
-import hashlib
-import hmac
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from efface.dates import factor
 from efface.errors import UsageError
 from efface.tables import read_tsv
 
@@ -45,8 +44,8 @@ def secrets(crosswalk: Path | str | None = None, keys: Iterable[Path | str] = ()
             raise UsageError("a key file", expected="a key in hexadecimal") from None
         rows.append({"kind": KEY, "attribute": "labels and dates", "value": key.hex()})
         for person in people:
-            factor = _factor(key, person["participant_id"].removeprefix("sub-"))
-            rows.append({"kind": FACTOR, "attribute": "intervals", "value": f"{factor:.10f}"})
+            found = factor(key, person["participant_id"].removeprefix("sub-"))
+            rows.append({"kind": FACTOR, "attribute": "intervals", "value": f"{found:.10f}"})
     return [row for row in rows if row["value"]]
 
 
@@ -57,12 +56,6 @@ def order(crosswalk: Path | str) -> dict[str, str]:
 
 def _people(crosswalk: Path | str | None) -> list[dict[str, str]]:
     return read_tsv(crosswalk, _NEEDED) if crosswalk and Path(crosswalk).is_file() else []
-
-
-def _factor(key: bytes, subject: str) -> float:
-    """Return the factor of a person's intervals: what a release with stretched intervals must not tell."""
-    digest = hmac.digest(key, f"factor\0{subject}".encode(), hashlib.sha256)
-    return 0.8 * (1.25 / 0.8) ** (int.from_bytes(digest[:6]) / 2**48)
 
 
 class KeyBytes:

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from zlib_ng import zlib_ng
 
-_CHUNK = 1 << 18  # what is read, inflated and searched stays in the processor's cache
+from efface.audit import packed
+
 _HEADER = 348
 _DATA = 352
 _LONGEST_EXTENSION = 1 << 24
@@ -116,52 +116,23 @@ class Volume:
         with path.open("rb") as stream:
 
             def read() -> bytes:
-                raw = stream.read(_CHUNK)
+                raw = stream.read(packed.CHUNK)
                 digest.update(raw)
                 return raw
 
-            yield from self._members(read) if path.name.endswith(".gz") else iter(read, b"")
+            yield from self._content(read) if path.name.endswith(".gz") else iter(read, b"")
             while read():
                 pass  # what follows damage is not searched, but it is part of the file
         self.sha256 = digest.hexdigest()
 
-    def _members(self, read: Callable[[], bytes]) -> Iterator[bytes]:
-        raw, members = read(), 0
-        while raw:
-            if raw[:2] != b"\x1f\x8b":
-                self.faults.append("bytes after the gzip trailer" if members else "not a gzip file")
-                foreign = bytearray()
-                while raw:
-                    foreign += raw[: _STRAY - len(foreign)]
-                    raw = read()
-                self._stray(bytes(foreign))
-                return
-            members += 1
-            if members == 2:
-                self.faults.append("more than one gzip member")
-            if raw[3]:
-                self.faults.append("a name, comment or extra field in the gzip header")
-                self._stray(raw[10:1024])
-            if raw[4:8] != bytes(4):
-                self.faults.append("a time stamp in the gzip header")
-            inflate = zlib_ng.decompressobj(zlib_ng.MAX_WBITS | 16)
-            try:
-                while not inflate.eof:
-                    if not raw:
-                        self.faults.append("the gzip stream is cut off")
-                        return
-                    block = inflate.decompress(raw, _CHUNK)
-                    raw = inflate.unconsumed_tail
-                    if block:
-                        yield block
-                    if not raw and not inflate.eof:
-                        raw = read()
-            except zlib_ng.error:
-                self.faults.append("the gzip stream is damaged")
-                return
-            raw = inflate.unused_data or read()
-            if len(raw) < 18:
-                raw += read()
+    def _content(self, read: Callable[[], bytes]) -> Iterator[bytes]:
+        around = bytearray()
+        for inside, block in packed.gunzipped(read, self.faults):
+            if inside:
+                yield block
+            else:
+                around += block[: _STRAY - len(around)]
+        self._stray(bytes(around))
 
     def _header(self, head: bytearray) -> tuple[int, int]:
         """Return the voxels' first byte and length, both by the header."""
