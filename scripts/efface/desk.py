@@ -36,8 +36,10 @@ class Desk:
         self.settings, self.by = settings, by
         self._scan = lru_cache(KEPT)(lambda path, *_: viewing.read(path))
         self._surface = lru_cache(2 * KEPT)(self._found_surface)
-        self._required = lru_cache(1)(lambda path, *_: read_tsv(path, review.REQUIRED))
-        self._decided = lru_cache(1)(lambda path, *_: review.read(path))
+        self._required = lru_cache(1)(
+            lambda path, *_: {row["item"]: row for row in read_tsv(path, review.REQUIRED)}
+        )
+        self._decided = lru_cache(1)(lambda path, *_: {_bound(row): row for row in review.read(path)})
         if not self.required.is_file():
             raise UsageError(
                 "the work folder", expected="review/required.tsv", found="none", todo="run efface run first"
@@ -45,20 +47,16 @@ class Desk:
 
     def rows(self) -> list[dict[str, str]]:
         """Return what is asked for, with the decisions that stand at this moment."""
-        made = {}
-        if self.decisions.is_file():
-            made = {
-                tuple(one[name] for name in _BOUND): one for one in self._decided(*_state(self.decisions))
-            }
-        rows = []
-        for row in self._required(*_state(self.required)):
-            found = made.get(tuple(row[name] for name in _BOUND), {})
-            rows.append(row | {name: found.get(name, "") for name in review.COLUMNS if name not in _BOUND})
-        return rows
+        return [self.row(item) for item in self._required(*_state(self.required))]
 
     def row(self, item: str) -> dict[str, str] | None:
         """Return one row, None of what is not asked for."""
-        return next((row for row in self.rows() if row["item"] == item), None)
+        row = self._required(*_state(self.required)).get(item)
+        if row is None:
+            return None
+        made = self._decided(*_state(self.decisions)) if self.decisions.is_file() else {}
+        found = made.get(_bound(row), {})
+        return row | {name: found.get(name, "") for name in review.COLUMNS if name not in _BOUND}
 
     def path(self, item: str, side: str) -> Path:
         """Return the file of an image that was asked for."""
@@ -81,9 +79,9 @@ class Desk:
         after = self.scan(item, "after")
         sides = [side for side in SIDES if self.has(item, side)]
         known = {"image": item, "series": row["series"], "decision": "release", "reason": ""}
-        told = evidence.images(
-            [known], self.work / "check", self.work / "proof", self.work / "bids", allowed=False
-        )[0]
+        told = evidence.image(
+            known, self.work / "check", self.work / "proof", self.work / "bids", allowed=False
+        )
         sidecar = json.loads(told.sidecar) if told.sidecar else self._record("nifti", item)
         modality = str(sidecar.get("Modality", "MR"))
         first = self.scan(item, sides[0])
@@ -175,6 +173,10 @@ class Desk:
 
     def _found_surface(self, state: tuple, threshold: float, middle: tuple | None) -> Surface:
         return surface_of(self._scan(*state), threshold, None if middle is None else np.array(middle))
+
+
+def _bound(row: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(row[name] for name in _BOUND)
 
 
 def _start(scan: viewing.Scan, landing: list | None) -> list[int]:

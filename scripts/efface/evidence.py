@@ -70,22 +70,23 @@ def images(
     allowed : bool
         Whether pictures of the defaced images may be shown to everybody.
     """
-    sidecars = {path.stem: path for path in sorted(bids.glob("sub-*/**/*.json"))}
-    found = []
-    for row in outcome:
-        if not (name := row["image"]):
-            continue
-        image = Image(name, row["series"], row["decision"], row["reason"])
-        image.picture = _data_address(checks / f"{name}.png")
-        if row["decision"] == "release" and allowed:
-            image.released_picture = _data_address(checks / f"{name}_release.png")
-        check, proof = _record(checks / f"{name}.json"), _record(proofs / f"{name}.json")
-        image.measures, image.proof = _measures(check), _measures(proof)
-        image.face_in_doubt = proof.get("decision") == "proved" and check.get("decision") == "held"
-        if name in sidecars:
-            image.sidecar = json.dumps(read_json(sidecars[name]), indent=2, ensure_ascii=False)
-        found.append(image)
-    return sorted(found, key=lambda image: image.name)
+    found = [image(row, checks, proofs, bids, allowed) for row in outcome if row["image"]]
+    return sorted(found, key=lambda one: one.name)
+
+
+def image(row: Mapping[str, str], checks: Path, proofs: Path, bids: Path, allowed: bool) -> Image:
+    """Return the image of one row of the outcome, as `images` does."""
+    name = row["image"]
+    known = Image(name, row["series"], row["decision"], row["reason"])
+    known.picture = _data_address(checks / f"{name}.png")
+    if row["decision"] == "release" and allowed:
+        known.released_picture = _data_address(checks / f"{name}_release.png")
+    check, proof = _record(checks / f"{name}.json"), _record(proofs / f"{name}.json")
+    known.measures, known.proof = _measures(check), _measures(proof)
+    known.face_in_doubt = proof.get("decision") == "proved" and check.get("decision") == "held"
+    for sidecar in (bids / name.split("_")[0]).glob(f"**/{name}.json"):
+        known.sidecar = json.dumps(read_json(sidecar), indent=2, ensure_ascii=False)
+    return known
 
 
 def _record(path: Path) -> dict:
