@@ -81,3 +81,11 @@ def sphere(
     voxels = np.indices(shape).reshape(3, -1).T
     away = voxels @ world_from_voxel[:3, :3].T + world_from_voxel[:3, 3] - centre
     return (np.linalg.norm(away, axis=1) < radius_mm).reshape(shape)
+
+
+def with_long_poles(head: np.ndarray = EPI) -> np.ndarray:
+    """Return a head whose temporal poles reach 10 mm further aside and down than the template's."""
+    reach = np.zeros(head.shape, bool)
+    for side in (-1, 1):
+        reach |= sphere(head.shape, ATLAS.world_from_voxel, (side * 44, 34, -40), 16)
+    return np.where(reach, np.maximum(head, np.median(head[ATLAS.brain > 0])), head).astype(np.float32)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from efface.anatomy import STEP_MM
+from efface.anatomy import STEP_MM, largest
 
 RAYS = 4000
 RAY_MM = np.arange(8.0, 112.0, 2.0)
@@ -18,6 +18,7 @@ CORE_MM = 26.0  # so far from the middle all is brain
 FALL = {"MR": 0.5, "PT": 0.8}  # of the brain's level along the ray: less is fluid, bone or air
 RISE = 1.7  # of the same: more, near the surface, is fat
 CT_HU = (0.0, 100.0)  # bone is above, fat and air below
+THIN = 4  # layers of the grid on either side: what is thinner is scalp, muscle, or the way to an eye
 GAP = 2  # samples in a row that are not brain end it
 DEEP_MM, FATTY_MM, SHALLOW_MM = 26.0, 16.0, 8.0  # from the air: sulci; beyond fat; scalp and skull
 # A ray ends at most SLACK_MM beyond this share of its neighbours.
@@ -111,6 +112,22 @@ def brain_of(
     for _ in range(2):
         reach = np.minimum(reach, np.quantile(reach[near], QUANTILE, axis=1) + SLACK_MM)
     return Brain(centre, np.median(reach[near[:, :7]], axis=1))
+
+
+def bright_brain(values: np.ndarray, rays: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """Return the brain of an image with dark scalp, by brightness: the largest thick piece of bright tissue.
+
+    Rays do not follow a distorted brain everywhere, least to the temporal poles of echo-planar images.
+
+    Parameters
+    ----------
+    values : (X, Y, Z) float array on the template's grid
+    rays : the brain that rays found, as a mask that is thinned to every second voxel
+    seen : (X, Y, Z) bool array
+        The field of view.
+    """
+    level = np.median(values[::2, ::2, ::2][rays])
+    return largest(ndimage.binary_opening((values > FALL["MR"] * level) & seen, iterations=THIN))
 
 
 def _middle(head: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

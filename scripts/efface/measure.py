@@ -12,18 +12,9 @@ import numpy as np
 from nibabel.affines import apply_affine, voxel_sizes
 from scipy import ndimage
 
-from efface.anatomy import (
-    STEP_MM,
-    has_noise_for_air,
-    head_of,
-    largest,
-    skin_of,
-    tissue_of,
-    tissue_threshold,
-    without_noise,
-)
-from efface.brain import Brain, brain_of, prepare
-from efface.fit import COARSE, LEAST_OVERLAP, Fit, fit, nose_mm, overlap_of
+from efface.anatomy import STEP_MM, skin_of, tissue_of, without_noise
+from efface.fit import Fit
+from efface.sight import Light, Look, Template, light, look, sampled
 from efface.wrap import torn
 
 REGIONS = {1: "eyes", 2: "nose", 3: "mouth and chin", 4: "ears"}
@@ -67,22 +58,6 @@ class Measures:
 
 
 @dataclass(frozen=True)
-class Template:
-    """Where the template has what, on its own grid: (X, Y, Z) uint8 arrays.
-
-    Attributes
-    ----------
-    regions : numbered as in REGIONS
-    head : 1 head, 2 air, 0 not seen
-    brain : 1 brain
-    """
-
-    regions: np.ndarray
-    head: np.ndarray
-    brain: np.ndarray
-
-
-@dataclass(frozen=True)
 class Stand:
     """What the registration says of itself.
 
@@ -97,80 +72,6 @@ class Stand:
     rival: float
     turned_degrees: float
     from_leader: tuple[float, float] | None = None
-
-
-@dataclass(frozen=True)
-class Look:
-    """What the judge sees of an image before anything is removed, on the template's grid.
-
-    Attributes
-    ----------
-    values : (X, Y, Z) float array
-    seen, tissue, skin : (X, Y, Z) bool arrays
-    brain : by its reach along rays
-    brain_ml : its volume
-    fit : how the template lies
-    threshold : values above it are tissue
-    noisy : whether the air is bright noise
-    nose_mm : how far a nose stands out of the cheeks, None when out of view
-    """
-
-    values: np.ndarray
-    seen: np.ndarray
-    tissue: np.ndarray
-    skin: np.ndarray
-    brain: Brain
-    brain_ml: int
-    fit: Fit
-    threshold: float
-    noisy: bool
-    nose_mm: float | None
-
-
-@dataclass(frozen=True)
-class Light:
-    """How bright an image is, wherever its head may be.
-
-    Attributes
-    ----------
-    noisy : whether the air is bright noise
-    threshold : values above it are tissue; of a noisy image it is found where the head is
-    """
-
-    noisy: bool
-    threshold: float
-
-
-def light(before: np.ndarray, modality: str) -> Light:
-    """Return how bright an image is; the parameters are those of `measure`."""
-    prepare()
-    noisy = modality == "MR" and has_noise_for_air(before)
-    return Light(noisy, float("nan") if noisy else tissue_threshold(before, modality))
-
-
-def look(
-    before: np.ndarray, voxel_from_grid: np.ndarray, template: Template, modality: str, lit: Light
-) -> Look:
-    """Return what the judge sees of an image; the parameters are those of `measure`."""
-    seen = _in_view(before.shape, voxel_from_grid, template.head.shape)
-    noisy = lit.noisy
-    values = _sampled(before, voxel_from_grid, seen.shape, blend=not noisy)
-    clear = without_noise(values) if noisy else values
-    threshold = tissue_threshold(clear, modality) if noisy else lit.threshold
-    tissue = tissue_of(clear, threshold, seen)
-    skin = skin_of(tissue, seen)
-    # What noise leaves in the air is no head, but may hide a face: it counts as skin.
-    solid = largest(tissue) if noisy else tissue
-    head = head_of(solid, seen)
-    every = (slice(None, None, COARSE),) * 3
-    scalp_shows = overlap_of(head[every], seen[every], template.head[every]) >= LEAST_OVERLAP
-    brain = brain_of(clear, threshold, head, seen, modality, scalp_shows=scalp_shows)
-    inside = brain.on_grid(seen[every].shape, COARSE) & seen[every]
-    brain_ml = round(inside.sum() * (COARSE * STEP_MM) ** 3 / 1000)
-    # In PET the brain's edge is a blur.
-    lies = fit(head, inside if modality != "PT" else None, seen, (template.head, template.brain))
-    nose = nose_mm(skin_of(solid, seen) if noisy else skin, seen)
-    return Look(values, seen, tissue, skin, brain, brain_ml, lies, threshold, noisy, nose)
 
 
 def measure(
@@ -200,7 +101,7 @@ def measure(
     looked : gives what `look` gives for `before`, when somebody looks already
     """
     lit = lit or light(before, modality)
-    new = _sampled(after, voxel_from_grid, template.head.shape, blend=not lit.noisy)
+    new = sampled(after, voxel_from_grid, template.head.shape, blend=not lit.noisy)
     removed = before != after
     # Where the scalp gives no signal, the first tissue that a ray meets lies deep: it shows no face.
     near = ndimage.binary_dilation(template.head != 1, iterations=round(SKIN_DEPTH_MM / STEP_MM))
@@ -221,32 +122,25 @@ def measure(
     grid_from_voxel = np.linalg.inv(voxel_from_grid)
     # Nor is an edge known better than to one and a half voxels of the image.
     edge_mm = max(EDGE_MM[modality], 1.5 * STEP_MM * float(voxel_sizes(grid_from_voxel).max()))
-    if old.brain.holds(np.argwhere(changed), edge_mm).any():
-        own = apply_affine(grid_from_voxel, np.argwhere(removed))
-        found.brain_voxels_changed = int(old.brain.holds(own, edge_mm).sum())
+    found.brain_voxels_changed = _cut(old, changed, removed, grid_from_voxel, edge_mm)
     _judge(found, stand)
     return found
 
 
-def _sampled(
-    volume: np.ndarray, voxel_from_grid: np.ndarray, shape: tuple[int, ...], *, blend: bool
-) -> np.ndarray:
-    """Return a volume on the template's grid; unless blended, the nearest voxels, as noisy as they were."""
-    # Volumes come in Fortran order: read along their first axis, or memory is jumped about in.
-    turned = ndimage.affine_transform(
-        volume.T, voxel_from_grid[2::-1, 2::-1], voxel_from_grid[2::-1, 3], shape[::-1], order=int(blend)
-    )
-    return np.ascontiguousarray(turned.T)
-
-
-def _in_view(size: tuple[int, ...], voxel_from_grid: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Return which voxels of the template's grid lie within an image of some size."""
-    x, y, z = np.ogrid[tuple(slice(count) for count in shape)]
-    inside = np.ones(shape, bool)
-    for (a, b, c, d), last in zip(voxel_from_grid[:3].astype(np.float32), size, strict=True):
-        place = (a * x + b * y + d) + c * z
-        inside &= (place >= 0) & (place <= last - 1)
-    return inside
+def _cut(
+    old: Look, changed: np.ndarray, removed: np.ndarray, grid_from_voxel: np.ndarray, edge_mm: float
+) -> int:
+    """Return how many of the image's own voxels were removed within the brain, by rays or by brightness."""
+    deep = np.zeros(changed.shape, bool)
+    if old.bright is not None:
+        # Where the field of view ends, the brain does not.
+        deep = ndimage.distance_transform_edt(old.bright | ~old.seen, sampling=STEP_MM) > edge_mm
+        deep &= old.seen
+    if not (deep[changed].any() or old.brain.holds(np.argwhere(changed), edge_mm).any()):
+        return 0
+    own = apply_affine(grid_from_voxel, np.argwhere(removed))
+    bright = ndimage.map_coordinates(deep.astype(np.uint8), own.T, order=0) > 0
+    return int((old.brain.holds(own, edge_mm) | bright).sum())
 
 
 def _judge(found: Measures, stand: Stand) -> None:

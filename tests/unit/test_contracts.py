@@ -78,6 +78,7 @@ JUDGES = {
     "surface",
     "viewing",
     "measure",
+    "sight",
     "picture",
     "audit",
     "evidence",
@@ -95,7 +96,7 @@ MAY_IMPORT = {
 LAYERS = {"base": BASE, "readers": READERS, "makers": MAKERS, "judges": JUDGES, "glue": GLUE}
 OUTSIDE = {"snakemake": set(), "argparse": {"cli"}}
 # Where the loop from register over mask to measure is closed: deface asks the judge and obeys.
-ASKS_A_JUDGE = {("deface", judge) for judge in ("burned", "measure", "picture", "witness")}
+ASKS_A_JUDGE = {("deface", judge) for judge in ("burned", "measure", "picture", "sight", "witness")}
 
 
 def modules():
@@ -144,7 +145,7 @@ def test_the_proof_shares_not_even_a_reader_with_the_conversion():
 
 
 def test_the_judge_of_a_defacing_shares_not_even_a_grid_with_those_who_deface():
-    judge = {"measure", "anatomy", "brain", "fit", "wrap"}
+    judge = {"measure", "anatomy", "brain", "fit", "sight", "wrap"}
     for name in judge:
         wanted = {
             used.split(".")[1] for used in imports(LIBRARY / f"{name}.py") if used.startswith("efface.")

@@ -1,8 +1,22 @@
 import numpy as np
 import pytest
+from scipy import ndimage
 
-from efface.facemask import face_mask
-from heads import ATLAS, BRAIN, CHIN, EYES, NOSE, at, head_image, moved
+from efface.facemask import brain_beside, face_mask
+from heads import (
+    ATLAS,
+    BRAIN,
+    CHIN,
+    EPI,
+    EYES,
+    HEAD,
+    INVERTED,
+    NOSE,
+    at,
+    head_image,
+    moved,
+    with_long_poles,
+)
 
 FLIPS = [np.diag([*signs, 1.0]) for signs in ((1, 1, 1), (-1, 1, 1), (1, -1, 1), (1, 1, -1))]
 
@@ -39,3 +53,39 @@ def test_ears_stay_when_they_may():
     ear = at((78, -12, -42), moved(), world_from_voxel)
     assert with_ears[ear] and not without[ear]
     assert not (without & ~with_ears).any()
+
+
+def beside(head):
+    """Return what is spared of an image of a head, on the atlas's grid, and the masks without and with it."""
+    voxels, world_from_voxel = head_image(head=head)
+    spared = brain_beside(
+        voxels.astype(np.float32), np.linalg.inv(world_from_voxel) @ ATLAS.world_from_voxel, ATLAS
+    )
+    masks = [
+        face_mask(voxels.shape, world_from_voxel, np.eye(4), ATLAS, spared=one) for one in (None, spared)
+    ]
+    return spared, masks, world_from_voxel
+
+
+def test_a_distorted_brain_beyond_the_templates_is_spared_and_the_face_is_not():
+    spared, (drawn, kept_off), world_from_voxel = beside(with_long_poles())
+    for side in (-1, 1):
+        pole = at((side * 46, 45, -43), moved(), world_from_voxel)
+        assert drawn[pole] and not kept_off[pole]
+    assert not (kept_off & ~drawn).any()
+    ears = [(side * 78, -12, -42) for side in (-1, 1)]
+    assert all(kept_off[at(place, moved(), world_from_voxel)] for place in (*EYES, NOSE, CHIN, *ears))
+    assert not spared[ATLAS.brain > 0].any()
+
+
+def test_scalp_that_shines_a_little_is_not_spared():
+    away = ndimage.distance_transform_edt(ATLAS.brain == 0, sampling=2)
+    scalp = (away > 6) & (away < 12) & (np.indices(away.shape)[0] < 30)
+    level = np.median(EPI[ATLAS.brain > 0])
+    spared, _, _ = beside(np.where(scalp, level, EPI).astype(np.float32))
+    assert not (spared & scalp & (away > 8)).any()
+
+
+@pytest.mark.parametrize("head", [HEAD, INVERTED], ids=("T1w", "T2w"))
+def test_where_scalp_is_bright_nothing_more_is_spared(head):
+    assert beside(with_long_poles(head))[0] is None

@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 
 from efface import measure as judge
+from efface.anatomy import tissue_threshold
 from efface.deface.blank import blanked
-from efface.facemask import face_mask
-from efface.measure import Stand, Template, measure
-from heads import ATLAS, EPI, HEAD, INVERTED, head_image, moved, sphere
+from efface.facemask import brain_beside, face_mask
+from efface.measure import Stand, measure
+from efface.sight import Template
+from heads import ATLAS, EPI, HEAD, INVERTED, head_image, moved, sphere, with_long_poles
 
 TEMPLATE = Template(ATLAS.regions, ATLAS.head, ATLAS.brain)
 RIGHT = Stand(information=2 * judge.LEAST_INFORMATION, rival=judge.LEAST_INFORMATION / 2, turned_degrees=3.0)
@@ -119,7 +121,7 @@ def test_ears_that_were_to_stay_may_stay():
 )
 def test_noise_that_looks_like_tissue_is_no_air(contrast, level):
     before, mask = IMAGES[contrast], mask_at()
-    mean = level * judge.tissue_threshold(before, "MR")
+    mean = level * tissue_threshold(before, "MR")
     drawn = np.random.default_rng(5).rayleigh(mean * np.sqrt(2 / np.pi), np.count_nonzero(mask))
     found = judged(mask, contrast=contrast, after=blanked(before, mask, drawn.astype(np.float32)))
     assert {SKIN_STAYS, IN_FRONT} & set(found.reasons)
@@ -154,6 +156,13 @@ def test_a_mask_in_the_brain_is_caught(contrast, motion):
 def test_a_bite_out_of_the_brain_is_caught(contrast, place):
     bite = sphere(SHAPE, WORLD_FROM_VOXEL, place, 9.0)
     assert INTO_BRAIN in judged(mask_at() | bite, contrast=contrast).reasons
+
+
+def test_a_cut_pole_of_a_distorted_brain_is_caught():
+    before = head_image(head=with_long_poles())[0].astype(np.float32)
+    spared = brain_beside(before, np.linalg.inv(WORLD_FROM_VOXEL) @ ATLAS.world_from_voxel, ATLAS)
+    assert INTO_BRAIN in judged(mask_at(), before=before).reasons
+    assert judged(mask_at(spared=spared), before=before).reasons == []
 
 
 OFF = {
@@ -255,4 +264,4 @@ def test_a_face_that_is_out_of_view_needs_no_mask():
 
 
 def test_nothing_bright_is_no_tissue():
-    assert judge.tissue_threshold(np.zeros((20, 20, 20), np.float32), "MR") == float("inf")
+    assert tissue_threshold(np.zeros((20, 20, 20), np.float32), "MR") == float("inf")

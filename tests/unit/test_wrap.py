@@ -4,7 +4,8 @@ import pytest
 from efface.anatomy import tissue_threshold
 from efface.deface.blank import blanked
 from efface.facemask import face_mask
-from efface.measure import Stand, Template, measure
+from efface.measure import Stand, measure
+from efface.sight import Template
 from efface.wrap import torn
 from heads import ATLAS, HEAD, INVERTED, head_image
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from efface import burned, grid, measure, nifti, ocr, picture
+from efface import burned, grid, nifti, ocr, picture, sight
 from efface.atlas import Atlas, read_atlas
 from efface.deface.attempt import Attempt, Watch, held, judged, look, read_in, record
 from efface.deface.blank import border
@@ -113,7 +113,7 @@ def deface_file(
             if min(high - low) < SMALLEST_MM or values.max() <= values.min():
                 return held(["too little of a head is in view to find out where its face is"])
             atlas, template = preparing.result()
-            lighting = beside.submit(measure.light, values, modality)
+            lighting = beside.submit(sight.light, values, modality)
             starts = () if leader is None else (leader,)
             landing = register(readable(values, modality), image.affine, template, starts)
             scene = Scene(values, image.affine, modality, landing, atlas, ears, leader, Path(image_path))

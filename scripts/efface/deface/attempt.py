@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from efface import burned, measure
+from efface import burned, measure, sight
 from efface.atlas import Atlas
 from efface.deface.scene import Scene, Volume
 from efface.errors import EffaceError
@@ -38,16 +38,16 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Watch:
-    """The judge's view of an image before any method: what `measure.light` gave and what `look` will give."""
+    """The judge's view of an image before any method: what `sight.light` gave and what `look` will give."""
 
-    lit: measure.Light
+    lit: sight.Light
     looking: Future
 
 
-def look(scene: Scene, lit: measure.Light) -> measure.Look:
+def look(scene: Scene, lit: sight.Light) -> sight.Look:
     """Return what the judge sees of an image before any method is tried."""
     template = scene.voxel_from_template @ scene.atlas.world_from_voxel
-    return measure.look(scene.values, template, _drawn(scene.atlas), scene.modality, lit)
+    return sight.look(scene.values, template, _drawn(scene.atlas), scene.modality, lit)
 
 
 def judged(
@@ -86,9 +86,9 @@ def judged(
     return Attempt(name, found.reasons, mask, defaced, after, found)
 
 
-def _drawn(atlas: Atlas) -> measure.Template:
+def _drawn(atlas: Atlas) -> sight.Template:
     """Return what the judge gets to know of the atlas: not its masks."""
-    return measure.Template(atlas.regions, atlas.head, atlas.brain)
+    return sight.Template(atlas.regions, atlas.head, atlas.brain)
 
 
 def record(made: Attempt, landing: Landing) -> dict:

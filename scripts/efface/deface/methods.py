@@ -9,7 +9,7 @@ import numpy as np
 from efface.deface.external import changed_by
 from efface.deface.scene import Scene
 from efface.errors import EffaceError, UsageError
-from efface.facemask import face_mask
+from efface.facemask import brain_beside, face_mask
 
 BUFFER_MM = 4.0  # between the brain and quickshear's plane: as much as the atlas's own mask keeps
 SLOPES = (30.0, 75.0)  # degrees: flatter edges lie under the brain, steeper ones before the forehead
@@ -41,12 +41,16 @@ def method(text: str) -> tuple[str, Callable[[Scene], np.ndarray]]:
 
 def atlas(scene: Scene) -> np.ndarray:
     """Return the atlas's face, and ears, carried to the image: (I, J, K) bool array."""
+    voxel_from_atlas = scene.voxel_from_template @ scene.atlas.world_from_voxel
+    # In CT the brain is as bright as muscle; in PET its edge is a blur that the atlas's margin covers.
+    spared = brain_beside(scene.values, voxel_from_atlas, scene.atlas) if scene.modality == "MR" else None
     return face_mask(
         scene.values.shape,
         scene.world_from_voxel,
         scene.landing.image_from_template,
         scene.atlas,
         ears=scene.ears,
+        spared=spared,
     )
 
 
