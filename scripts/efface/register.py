@@ -16,7 +16,7 @@ from efface import grid, poses
 from efface.atlas import Atlas
 
 STEP_MM = 4.0
-FAR_DEGREES, BETTER = 4.0, 1.05  # a fit that turned further is followed by another, taken if so much better
+FAR_DEGREES, BETTER = 4.0, 1.05  # a fit that turned further is followed by another; what is so much better is taken
 WORTH_FITTING = 0.8  # of the best pose's information: less is no candidate any more
 BRAIN_STEP = np.float32(250)  # above the template's levels: the brain is apart from scalp as bright as it
 
@@ -81,9 +81,12 @@ def register(
     chosen = poses.distinct(climbed)
     fitted = []
     refine = _Refiner(image, world_from_image, template, scorer)
-    for _, pose in [found for found in chosen[:2] if found[0] > WORTH_FITTING * chosen[0][0]]:
+    for _, pose in [one for one in chosen[:2] if one[0] > WORTH_FITTING * chosen[0][0]]:
         refined = refine(pose)
-        fitted.append((scorer.information(refined), refined))
+        found = scorer.information(refined), refined
+        # A brain that is stretched, as in echo-planar images, may lead the fit astray.
+        climbed = scorer.information(pose), pose
+        fitted.append(climbed if climbed[0] > BETTER * found[0] else found)
     information, best = max(fitted, key=lambda found: found[0])
     rivals = [scorer.information(pose) for _, pose in chosen + fitted if not poses.same(pose, best)]
     return Landing(best, information, max(rivals, default=0.0), poses.angle(best))
