@@ -11,7 +11,6 @@ EARS_TOP = 70  # layer of the atlas's grid, z = -30: scalp is looked at above it
 DARK = 0.4  # of the brain's median: scalp of EPI 0.07 to 0.23, of T1w and T2w 0.67 to 1.6
 THIN = 3  # layers on either side: scalp is thinner than that, a temporal pole is not
 BEYOND_MM = 14.0  # so far beyond the template's brain a distorted one is looked for
-BESIDE_EARS_MM = 8.0  # skin is nearer there
 ALIKE, LEVEL_MM = 0.4, 20.0  # of the brain's own level within so many mm
 
 
@@ -73,7 +72,9 @@ def brain_beside(values: np.ndarray, voxel_from_atlas: np.ndarray, atlas: Atlas)
     sigma = LEVEL_MM / step_mm
     level = ndimage.gaussian_filter(np.where(inside, seen, 0), sigma)
     share = ndimage.gaussian_filter(inside.astype(np.float32), sigma)
-    alike = (seen * share > ALIKE * level) & (away <= np.where(atlas.ears > 0, BESIDE_EARS_MM, BEYOND_MM))
+    alike = (seen * share > ALIKE * level) & (away <= BEYOND_MM)
+    # Eyes shine, too, and at the ears skin is as near as a distorted brain may be.
+    alike &= (atlas.regions == 0) & (atlas.ears == 0)
     # Scalp that shows is thin, and a dark skull lies between.
     thick = ndimage.binary_opening(inside | alike, iterations=THIN)
     return ndimage.binary_propagation(inside & thick, mask=thick) & ~inside

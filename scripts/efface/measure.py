@@ -29,6 +29,8 @@ MOST_IN_FRONT = 50  # voxels of 8 mm3 of tissue where the face was
 LEAST_SKIN = 60  # voxels of 8 mm3: less skin is no part of a face
 LEAST_BRAIN_ML = 300  # a slab of 5 cm has more; less is a brain that was not found
 EDGE_MM = {"MR": 4.0, "CT": 4.0, "PT": 10.0}  # to which the brain's edge is known
+NASAL = np.s_[40:61, 92:, :70]  # of the template's grid, x = +-20, y from 44, z to -30: mucosa may shine
+STRETCH_MM = 16.0  # that a distorted brain reaches beyond the template's
 LEAST_NOSE_MM = 6.0  # that a nose stands out of the cheeks
 FACE_PLANE, BROWS = 110, 73  # layers of the template's grid: y = 80, just behind the corneas, and z = -24
 SKIN_MM = 2.0  # a surface this near to the old skin still shows its shape
@@ -122,20 +124,28 @@ def measure(
     grid_from_voxel = np.linalg.inv(voxel_from_grid)
     # Nor is an edge known better than to one and a half voxels of the image.
     edge_mm = max(EDGE_MM[modality], 1.5 * STEP_MM * float(voxel_sizes(grid_from_voxel).max()))
-    found.brain_voxels_changed = _cut(old, changed, removed, grid_from_voxel, edge_mm)
+    found.brain_voxels_changed = _cut(old, template, changed, removed, grid_from_voxel, edge_mm)
     _judge(found, stand)
     return found
 
 
 def _cut(
-    old: Look, changed: np.ndarray, removed: np.ndarray, grid_from_voxel: np.ndarray, edge_mm: float
+    old: Look,
+    template: Template,
+    changed: np.ndarray,
+    removed: np.ndarray,
+    grid_from_voxel: np.ndarray,
+    edge_mm: float,
 ) -> int:
     """Return how many of the image's own voxels were removed within the brain, by rays or by brightness."""
     deep = np.zeros(changed.shape, bool)
     if old.bright is not None:
         # Where the field of view ends, the brain does not.
         deep = ndimage.distance_transform_edt(old.bright | ~old.seen, sampling=STEP_MM) > edge_mm
-        deep &= old.seen
+        # Eyes and muscles may shine and hang together with it; they lie in the face or further away.
+        near = ndimage.distance_transform_edt(template.brain == 0, sampling=STEP_MM) <= STRETCH_MM
+        deep &= old.seen & near & (template.regions == 0)
+        deep[NASAL] = False
     if not (deep[changed].any() or old.brain.holds(np.argwhere(changed), edge_mm).any()):
         return 0
     own = apply_affine(grid_from_voxel, np.argwhere(removed))

@@ -16,7 +16,10 @@ from efface import grid, poses
 from efface.atlas import Atlas
 
 STEP_MM = 4.0
-FAR_DEGREES, BETTER = 4.0, 1.05  # a fit that turned further is followed by another; what is so much better is taken
+FAR_DEGREES, BETTER = (
+    4.0,
+    1.05,
+)  # a fit that turned further is followed by another; what is so much better is taken
 WORTH_FITTING = 0.8  # of the best pose's information: less is no candidate any more
 BRAIN_STEP = np.float32(250)  # above the template's levels: the brain is apart from scalp as bright as it
 

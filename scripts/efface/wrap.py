@@ -3,8 +3,12 @@
 import numpy as np
 
 LEAST_SHARE = 0.02  # of a border plane that is tissue: less holds nothing that matters
-LEAST_LIKENESS = 0.82  # of the outermost planes, over that of neighbours: wrapped, they are neighbours
 MOST_TORN = 0.02  # of the tissue in both, removed on one side and kept on the other
+LEAST_LIKENESS = 0.82  # of the outermost planes, over that of neighbours: wrapped, they are neighbours
+LEAST_FALL = 0.02  # of the likeness from the border inwards: what goes on changes, what is even does not
+MOST_MIRRORED = 0.5  # of that fall, by which planes as deep as each other are more alike than unequal ones
+MOST_ALONE = 0.6  # of the tissue removed, on one side only: a mirrored head is cut on both
+LAG = 100  # planes are compared at a hundredth of the axis: 2 mm, or neighbours where slices are thick
 
 
 def torn(before: np.ndarray, changed: np.ndarray, threshold: float) -> bool:
@@ -19,16 +23,41 @@ def torn(before: np.ndarray, changed: np.ndarray, threshold: float) -> bool:
         Values above it are tissue.
     """
     for axis in range(3):
-        first, second, next_to_last, last = ((slice(None),) * axis + (k,) for k in (0, 1, -2, -1))
-        both = (before[first] > threshold) & (before[last] > threshold)
-        if both.mean() < LEAST_SHARE:
+        planes, removed = np.moveaxis(before, axis, 0), np.moveaxis(changed, axis, 0)
+        both = (planes[0] > threshold) & (planes[-1] > threshold)
+        apart = np.count_nonzero(both & (removed[0] != removed[-1]))
+        if both.mean() < LEAST_SHARE or apart <= MOST_TORN * np.count_nonzero(both):
             continue
-        neighbours = _likeness(before[first], before[second]), _likeness(before[next_to_last], before[last])
-        if _likeness(before[first], before[last]) < LEAST_LIKENESS * max(neighbours):
-            continue
-        if (both & (changed[first] != changed[last])).sum() > MOST_TORN * both.sum():
+        alone = apart / np.count_nonzero(both & (removed[0] | removed[-1]))
+        if _goes_on(planes, mirrored=alone <= MOST_ALONE):
             return True
     return False
+
+
+def _goes_on(planes: np.ndarray, *, mirrored: bool) -> bool:
+    """Return whether the first plane comes after the last one, (N, I, J), as one neighbour after another.
+
+    Heads are symmetric: cropped on both sides, the outermost planes are alike as well. But then the planes
+    below them are no less alike, and more than a deep one and an outermost one. Where the image wraps they are
+    the farthest from each other.
+
+    Parameters
+    ----------
+    mirrored : whether the image may be of a head that is cropped so
+    """
+    lag = max(1, len(planes) // LAG)
+    if len(planes) < 2 * lag + 2:
+        return False
+    first, second, deep = planes[0], planes[1], planes[lag]
+    last, next_to_last, deep_opposite = planes[-1], planes[-2], planes[-1 - lag]
+    across = _likeness(first, last)
+    if across < LEAST_LIKENESS * max(_likeness(first, second), _likeness(next_to_last, last)):
+        return False
+    far = _likeness(deep, deep_opposite)
+    if across - far < LEAST_FALL:
+        return False
+    near = min(_likeness(deep, last), _likeness(first, deep_opposite))
+    return not mirrored or far - near <= MOST_MIRRORED * (across - far)
 
 
 def _likeness(one: np.ndarray, other: np.ndarray) -> float:
