@@ -8,7 +8,8 @@ LEAST_LIKENESS = 0.82  # of the outermost planes, over that of neighbours: wrapp
 LEAST_FALL = 0.02  # of the likeness from the border inwards: what goes on changes, what is even does not
 MOST_MIRRORED = 0.5  # of that fall, by which planes as deep as each other are more alike than unequal ones
 MOST_ALONE = 0.6  # of the tissue removed, on one side only: a mirrored head is cut on both
-LAG = 100  # planes are compared at a hundredth of the axis: 2 mm, or neighbours where slices are thick
+DEPTH = 64  # of the axis, one part of so many: 2 to 4 mm below the border planes are compared again
+MOST_BLANK = 2  # planes that a scanner makes blank, and what lay there is lost; more are padding
 
 
 def torn(before: np.ndarray, changed: np.ndarray, threshold: float) -> bool:
@@ -22,6 +23,9 @@ def torn(before: np.ndarray, changed: np.ndarray, threshold: float) -> bool:
     threshold : float
         Values above it are tissue.
     """
+    box = _seen(before)
+    blank = [size - (part.stop - part.start) for size, part in zip(before.shape, box, strict=True)]
+    before, changed = before[box], changed[box]
     for axis in range(3):
         planes, removed = np.moveaxis(before, axis, 0), np.moveaxis(changed, axis, 0)
         both = (planes[0] > threshold) & (planes[-1] > threshold)
@@ -29,30 +33,43 @@ def torn(before: np.ndarray, changed: np.ndarray, threshold: float) -> bool:
         if both.mean() < LEAST_SHARE or apart <= MOST_TORN * np.count_nonzero(both):
             continue
         alone = apart / np.count_nonzero(both & (removed[0] | removed[-1]))
-        if _goes_on(planes, mirrored=alone <= MOST_ALONE):
+        if _goes_on(planes, blank[axis], mirrored=alone <= MOST_ALONE):
             return True
     return False
 
 
-def _goes_on(planes: np.ndarray, *, mirrored: bool) -> bool:
-    """Return whether the first plane comes after the last one, (N, I, J), as one neighbour after another.
+def _seen(values: np.ndarray) -> tuple[slice, ...]:
+    """Return the part of an image within its blank border planes: scanners leave one, resampling many."""
+    box = []
+    for axis, size in enumerate(values.shape):
+        planes = np.moveaxis(values, axis, 0)
+        shown = (k for k in range(size) if (planes[k] != planes[k, 0, 0]).any())
+        shown_from_end = (k for k in reversed(range(size)) if (planes[k] != planes[k, 0, 0]).any())
+        box.append(slice(next(shown, 0), next(shown_from_end, size - 1) + 1))
+    return tuple(box)
 
-    Heads are symmetric: cropped on both sides, the outermost planes are alike as well. But then the planes
-    below them are no less alike, and more than a deep one and an outermost one. Where the image wraps they are
+
+def _goes_on(planes: np.ndarray, blank: int, *, mirrored: bool) -> bool:
+    """Return whether the first plane, of (N, I, J), comes after the last one as one neighbour after another.
+
+    Heads are symmetric: cropped on both sides, the outermost planes are alike as well. But then two planes
+    below them are as alike, and more so than one below and one outermost. Where the image wraps, the two are
     the farthest from each other.
 
     Parameters
     ----------
+    blank : planes beyond these that show nothing
     mirrored : whether the image may be of a head that is cropped so
     """
-    lag = max(1, len(planes) // LAG)
-    if len(planes) < 2 * lag + 2:
+    step = 1 + blank if blank <= MOST_BLANK else 1
+    depth = max(1, len(planes) // DEPTH)
+    if len(planes) < 2 * max(step, depth) + 2:
         return False
-    first, second, deep = planes[0], planes[1], planes[lag]
-    last, next_to_last, deep_opposite = planes[-1], planes[-2], planes[-1 - lag]
+    first, last = planes[0], planes[-1]
     across = _likeness(first, last)
-    if across < LEAST_LIKENESS * max(_likeness(first, second), _likeness(next_to_last, last)):
+    if across < LEAST_LIKENESS * max(_likeness(first, planes[step]), _likeness(planes[-1 - step], last)):
         return False
+    deep, deep_opposite = planes[depth], planes[-1 - depth]
     far = _likeness(deep, deep_opposite)
     if across - far < LEAST_FALL:
         return False
