@@ -166,7 +166,7 @@ def _judge(found: Measures, stand: Stand) -> None:
     found.reasons += found.fit.faults()
     # Where the scalp does not show, nor does the nose.
     if found.fit.scalp_shows and found.nose_mm is not None and found.nose_mm < LEAST_NOSE_MM:
-        found.reasons.append("no nose stands out where one should")
+        found.reasons.append("no nose stands out where one should; was the face removed before?")
     if found.worst is not None and found.worst > MOST_SURVIVING:
         found.reasons.append("part of the face's skin would survive")
     if found.in_front > MOST_IN_FRONT:

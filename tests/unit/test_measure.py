@@ -26,7 +26,7 @@ SWAPPED = np.eye(4)[[1, 0, 2, 3]]
 SKIN_STAYS = "part of the face's skin would survive"
 IN_FRONT = "tissue would stay in front of the face"
 INTO_BRAIN = "the mask would reach into the brain"
-NO_NOSE = "no nose stands out where one should"
+NO_NOSE = "no nose stands out where one should; was the face removed before?"
 
 
 def judged(mask, template=None, contrast="T1w", **given):
