@@ -36,7 +36,7 @@ BRIGHTNESS_OF_SKIN = 0.12  # of the 99th percentile; ghosts and padding are dark
 CUT_Z = (-170, -150, -125, -80, -70, -60, -50, -40, -30, -22, -14, -8, 4)
 CUT_Y = (55, 42, 14, 16, 22, 30, 42, 51, 61, 76, 89, 93, 94)
 # Between the eyes the brain hangs lower in some heads than in the mean: there the cut stays in front of it.
-MIDDLE, MIDDLE_Z, MIDDLE_Y = 18, (-40, -34, -28, -22, -14), (0, 66, 80, 88, 92)
+MIDDLE, MIDDLE_Z, MIDDLE_Y = 18, (-40, -34, -28, -22, -14), (0, 66, 76, 86, 90)
 FACE_TOP = 4.0  # above the brows
 BEHIND_MM, CHIN = 12.0, -120.0  # behind the head all goes as well, down to the chin
 # Regions of skin that are measured: number -> box of |x|, y, z in mm.

@@ -19,7 +19,8 @@ from efface.anatomy import (
     without_noise,
 )
 from efface.brain import Brain, brain_of, bright_brain, prepare
-from efface.fit import COARSE, LEAST_OVERLAP, Fit, fit, nose_mm, overlap_of
+from efface.fit import LEAST_OVERLAP, Fit, fit, nose_mm, overlap_of
+from efface.outline import COARSE
 
 SCALP_MM = (6.0, 14.0)  # from the template's brain
 EAR_TOPS = 70  # layer of the template's grid, z = -30

@@ -78,6 +78,7 @@ JUDGES = {
     "surface",
     "viewing",
     "measure",
+    "outline",
     "sight",
     "picture",
     "audit",
@@ -145,7 +146,7 @@ def test_the_proof_shares_not_even_a_reader_with_the_conversion():
 
 
 def test_the_judge_of_a_defacing_shares_not_even_a_grid_with_those_who_deface():
-    judge = {"measure", "anatomy", "brain", "fit", "sight", "wrap"}
+    judge = {"measure", "anatomy", "brain", "fit", "outline", "sight", "wrap"}
     for name in judge:
         wanted = {
             used.split(".")[1] for used in imports(LIBRARY / f"{name}.py") if used.startswith("efface.")
