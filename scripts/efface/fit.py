@@ -19,11 +19,13 @@ USUAL = {
     "whole": (0.0, -0.1, 0.8, 0.3, 0.0, 0.0, -0.023),
     "part": (0.0, -0.9, 2.2, -0.3, 0.0, 0.0, -0.035),
     "brain": (0.0, -1.7, 1.4, 3.0, 0.0, 0.0, -0.042),
+    "blur": (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0),
 }
 MOST_OFF = {
     "whole": (3.0, 3.0, 6.2, 5.0, 3.5, 3.5, 0.065),
     "part": (3.0, 3.0, 6.2, 7.0, 5.0, 5.0, 0.06),
     "brain": (3.0, 4.5, 5.5, 5.5, 5.5, 7.0, 0.08),
+    "blur": (4.0, 5.0, 6.0, 6.0, 5.0, 5.0, 0.1),
 }
 
 NECK_Z = -90.0  # mm: below it a head bends as it likes
@@ -42,7 +44,8 @@ class Fit:
     overlap, brain_overlap : Dice, 0-1, of the image's and the template's head and brain
     offset_mm, offset_degrees, offset_size : where the image has its head, seen from where the template does:
         along x, y and z; in pitch, roll and yaw; and larger by what share of its size
-    shown : what tells so: "whole", (nearly) all that the template shows of a head; "part" of it; its "brain"
+    shown : what tells so: "whole", (nearly) all that the template shows of a head; "part" of it; its "brain";
+        the "blur" of it that PET shows
     """
 
     overlap: float = 0.0
@@ -99,6 +102,8 @@ def fit(
         motion = laid([Surface(brain, COARSE, *drawn_surface(drawn[1] > 0, known, FLOOR_Z))], seen)
         scalp_shows = _shows_askew(laid([scalp], seen), motion, head[every], seen[every], drawn[0])
     shown = "brain" if brain_shows and not scalp_shows else "whole" if whole else "part"
+    if brain is None:
+        shown = "blur"
     if shown != "brain":
         surfaces = [scalp]
         if brain_shows and not whole:

@@ -20,12 +20,15 @@ def about_the_middle(**motion):
     return turn
 
 
+def on_grid(motion):
+    """Return a motion in world mm as one of the grid's indices."""
+    return np.linalg.inv(ATLAS.world_from_voxel) @ motion @ ATLAS.world_from_voxel
+
+
 def fitted(motion=None, seen=ALL, head=HEAD, brain=BRAIN):
     """Return how the template lies on its own head, moved; the image shows what is `seen`."""
     motion = np.eye(4) if motion is None else motion
-    template_from_moved = (
-        np.linalg.inv(ATLAS.world_from_voxel) @ np.linalg.inv(motion) @ ATLAS.world_from_voxel
-    )
+    template_from_moved = np.linalg.inv(on_grid(motion))
     head, brain = (carried(part, template_from_moved, HEAD.shape) for part in (head, brain))
     return fit(head & seen, (brain & seen)[EVERY], seen, TEMPLATE)
 
@@ -95,3 +98,14 @@ def test_a_neck_that_bends_and_a_hat_tilt_nothing():
 def test_where_nothing_is_seen_nothing_is_known():
     found = fit(HEAD & False, None, ALL & False, TEMPLATE)
     assert len(found.faults()) == 3 and Fit().faults()
+
+
+@pytest.mark.parametrize(
+    "motion", [{"shift_mm": (0, 0, 10)}, {"shift_mm": (0, 8, 0)}, {"pitch_degrees": 9}, {"size": 1.15}]
+)
+def test_a_head_without_a_brains_edge_is_measured_by_its_outline(motion):
+    still, now = (
+        fit(carried(HEAD, np.linalg.inv(on_grid(made)), HEAD.shape), None, ALL, TEMPLATE)
+        for made in (np.eye(4), about_the_middle(**motion))
+    )
+    assert still.faults() == [] and still.shown == "blur" and now.faults()
