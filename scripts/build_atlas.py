@@ -116,6 +116,7 @@ def masks(outline: np.ndarray, seen: np.ndarray, brain: np.ndarray) -> dict[str,
     ears = side & (y > -46) & (y < np.interp(z, (-28, -20), (60, 20))) & (z > -94) & (z < -8)
     # Above the ear canal heads differ more in width than elsewhere.
     ears &= ~guard & ~(ndimage.binary_dilation(brain, iterations=3) & (z > -44))
+    ears &= ~(ndimage.binary_dilation(brain, iterations=4) & (z > -32) & (x < 69))
     # What lies below the grid repeats its lowest layer, so that layer ends the mask: the neck and body stay.
     face[:, :, 0] = False
     regions = np.zeros(SHAPE, np.uint8)

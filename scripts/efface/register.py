@@ -16,10 +16,7 @@ from efface import grid, poses
 from efface.atlas import Atlas
 
 STEP_MM = 4.0
-FAR_DEGREES, BETTER = (
-    4.0,
-    1.05,
-)  # a fit that turned further is followed by another; what is so much better is taken
+AGAIN, BETTER = 3, 1.05  # fits that follow the first, where a climb from it tells so much more
 WORTH_FITTING = 0.8  # of the best pose's information: less is no candidate any more
 BRAIN_STEP = np.float32(250)  # above the template's levels: the brain is apart from scalp as bright as it
 
@@ -112,13 +109,22 @@ class _Refiner:
         self.moving_mask = _itk((~np.isnan(image)).astype(np.uint8), world_from_image)
 
     def __call__(self, pose: np.ndarray) -> np.ndarray:
+        """Return the pose after a fit, and further ones where a climb shows that it has not arrived."""
+        fitted = self._head(pose)
+        information = self.scorer.information(fitted)
+        for _ in range(AGAIN):
+            climbed = self.scorer.climbed(fitted)[1]
+            if self.scorer.information(climbed) <= BETTER * information:
+                break
+            again = self._head(climbed)
+            if self.scorer.information(again) <= BETTER * information:
+                break
+            fitted, information = again, self.scorer.information(again)
+        return fitted
+
+    def _head(self, pose: np.ndarray) -> np.ndarray:
         """Return the pose after an affine fit; where that is no head any more, after a fit of one size."""
         fitted = self._fitted(sitk.AffineTransform(3), pose)
-        # A fit that had far to turn may not have arrived.
-        if poses.apart(pose, fitted)[1] > FAR_DEGREES:
-            again = self._fitted(sitk.AffineTransform(3), fitted)
-            if self.scorer.information(again) > BETTER * self.scorer.information(fitted):
-                fitted = again
         if poses.is_head(fitted[:3, :3]):
             return fitted
         u, sizes, v = np.linalg.svd(pose[:3, :3])

@@ -5,6 +5,7 @@ import numpy as np
 LEAST_SHARE = 0.02  # of a border plane that is tissue: less holds nothing that matters
 MOST_TORN = 0.02  # of the tissue in both, removed on one side and kept on the other
 LEAST_LIKENESS = 0.82  # of the outermost planes, over that of neighbours: wrapped, they are neighbours
+LEAST_ALIKE = 0.2  # noise is like nothing, itself included
 LEAST_FALL = 0.02  # of the likeness from the border inwards: what goes on changes, what is even does not
 MOST_MIRRORED = 0.5  # of that fall, by which planes as deep as each other are more alike than unequal ones
 MOST_ALONE = 0.6  # of the tissue removed, on one side only: a mirrored head is cut on both
@@ -67,7 +68,8 @@ def _goes_on(planes: np.ndarray, blank: int, *, mirrored: bool) -> bool:
         return False
     first, last = planes[0], planes[-1]
     across = _likeness(first, last)
-    if across < LEAST_LIKENESS * max(_likeness(first, planes[step]), _likeness(planes[-1 - step], last)):
+    neighbours = max(_likeness(first, planes[step]), _likeness(planes[-1 - step], last))
+    if across < max(LEAST_ALIKE, LEAST_LIKENESS * neighbours):
         return False
     deep, deep_opposite = planes[depth], planes[-1 - depth]
     far = _likeness(deep, deep_opposite)
