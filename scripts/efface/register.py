@@ -85,9 +85,9 @@ def register(
         refined = refine(pose)
         found = scorer.information(refined), refined
         # A brain that is stretched, as in echo-planar images, may lead the fit astray.
-        climbed = scorer.information(pose), pose
-        fitted.append(climbed if climbed[0] > BETTER * found[0] else found)
-    information, best = max(fitted, key=lambda found: found[0])
+        start = scorer.information(pose), pose
+        fitted.append(start if start[0] > BETTER * found[0] else found)
+    information, best = refine.further(*max(fitted, key=lambda found: found[0]))
     rivals = [scorer.information(pose) for _, pose in chosen + fitted if not poses.same(pose, best)]
     return Landing(best, information, max(rivals, default=0.0), poses.angle(best))
 
@@ -109,20 +109,6 @@ class _Refiner:
         self.moving_mask = _itk((~np.isnan(image)).astype(np.uint8), world_from_image)
 
     def __call__(self, pose: np.ndarray) -> np.ndarray:
-        """Return the pose after a fit, and further ones where a climb shows that it has not arrived."""
-        fitted = self._head(pose)
-        information = self.scorer.information(fitted)
-        for _ in range(AGAIN):
-            climbed = self.scorer.climbed(fitted)[1]
-            if self.scorer.information(climbed) <= BETTER * information:
-                break
-            again = self._head(climbed)
-            if self.scorer.information(again) <= BETTER * information:
-                break
-            fitted, information = again, self.scorer.information(again)
-        return fitted
-
-    def _head(self, pose: np.ndarray) -> np.ndarray:
         """Return the pose after an affine fit; where that is no head any more, after a fit of one size."""
         fitted = self._fitted(sitk.AffineTransform(3), pose)
         if poses.is_head(fitted[:3, :3]):
@@ -131,6 +117,18 @@ class _Refiner:
         centre = apply_affine(pose, poses.CENTRE[None])[0]
         even = poses.posed(np.exp(np.log(sizes).mean()) * u @ v, centre)
         return self._fitted(sitk.Similarity3DTransform(), even)
+
+    def further(self, information: float, fitted: np.ndarray) -> tuple[float, np.ndarray]:
+        """Return bits and pose after more fits, where a climb shows that the last one has not arrived."""
+        for _ in range(AGAIN):
+            climbed = self.scorer.climbed(fitted)[1]
+            if self.scorer.information(climbed) <= BETTER * information:
+                break
+            again = self(climbed)
+            if self.scorer.information(again) <= BETTER * information:
+                break
+            fitted, information = again, self.scorer.information(again)
+        return information, fitted
 
     def _fitted(self, transform: sitk.Transform, pose: np.ndarray) -> np.ndarray:
         """Return the pose after a fit of a kind of transform, in which it must lie itself."""
