@@ -87,7 +87,10 @@ def brain_of(
     scalp_shows : bool
         Where it does not, the head that was found ends with the brain.
     """
-    centre, depth = _middle(head)
+    centre = _middle(head)
+    # Where the field of view ends the head does not. Below its middle eyes and muscles lie there, not brain.
+    above = np.arange(head.shape[2]) > centre[2]
+    depth = _depth(head | (~seen & above))
     rays = _rays()
     places = centre[:, None, None] + rays.T[:, :, None] * RAY_MM / STEP_MM
     profile = ndimage.map_coordinates(values, places, order=1)
@@ -130,12 +133,18 @@ def bright_brain(values: np.ndarray, rays: np.ndarray, seen: np.ndarray) -> np.n
     return largest(ndimage.binary_opening((values > FALL["MR"] * level) & seen, iterations=THIN))
 
 
-def _middle(head: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the middle of the head above the neck, in indices, and the depth on every other voxel."""
-    depth = ndimage.distance_transform_edt(np.pad(head[::2, ::2, ::2], 1))[1:-1, 1:-1, 1:-1]
+def _middle(head: np.ndarray) -> np.ndarray:
+    """Return the middle of the head above the neck, in indices."""
+    depth = _depth(head)
     upper = np.where(np.arange(depth.shape[2]) < NECK // 2, 0, depth)
-    deepest = np.argwhere(upper > 0.85 * upper.max()) if upper.any() else np.argwhere(np.ones_like(head))
-    return 2 * deepest.mean(axis=0), depth.astype(np.float32)
+    deepest = np.argwhere(upper > 0.85 * upper.max()) if upper.any() else np.argwhere(np.ones_like(depth))
+    return 2 * deepest.mean(axis=0)
+
+
+def _depth(head: np.ndarray) -> np.ndarray:
+    """Return how deep in a head every other voxel lies, in voxels of that."""
+    depth = ndimage.distance_transform_edt(np.pad(head[::2, ::2, ::2], 1))
+    return depth[1:-1, 1:-1, 1:-1].astype(np.float32)
 
 
 def _levels(profile: np.ndarray) -> np.ndarray:

@@ -60,14 +60,16 @@ def laid(surfaces: list[Surface], seen: np.ndarray) -> np.ndarray | None:
 
     It is a (7,) array: shift in mm, turn as a rotation vector, and size.
     """
+    # At the edge of the field of view a mask ends too, and between two of its voxels: that is no surface.
+    viewed = [ndimage.binary_erosion(seen, iterations=one.step, border_value=1) for one in surfaces]
     motion = np.zeros(7)
     for _ in range(3):
         turn = Rotation.from_rotvec(motion[3:6]).as_matrix()
         rows, gaps, weights = [], [], []
-        for surface in surfaces:
+        for surface, view in zip(surfaces, viewed, strict=True):
             arms = (surface.points - PIVOT) * STEP_MM * (1 + motion[6]) @ turn.T
             normals = surface.normals @ turn.T
-            gap = _gaps(surface, seen, PIVOT + (arms + motion[:3]) / STEP_MM, normals)
+            gap = _gaps(surface, view, PIVOT + (arms + motion[:3]) / STEP_MM, normals)
             met = np.isfinite(gap)
             arms, normals = arms[met], normals[met]
             swing, swell = np.cross(arms, normals), (normals * arms).sum(axis=1)

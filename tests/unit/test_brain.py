@@ -26,12 +26,12 @@ def index_of(places):
     return np.array(list(places), float) @ grid_from_world[:3, :3].T + grid_from_world[:3, 3]
 
 
-def found_in(head, modality="MR"):
+def found_in(head, modality="MR", seen=SEEN):
     rng = np.random.default_rng(2)
     values = head if modality == "CT" else np.hypot(head, rng.rayleigh(1.5, head.shape))
-    values = values.astype(np.float32)
+    values = np.where(seen, values, 0).astype(np.float32)
     threshold = tissue_threshold(values, modality)
-    return brain_of(values, threshold, head_of(tissue_of(values, threshold, SEEN), SEEN), SEEN, modality)
+    return brain_of(values, threshold, head_of(tissue_of(values, threshold, seen), seen), seen, modality)
 
 
 def shaded(head):
@@ -74,6 +74,13 @@ def held(brain, centre, margin_mm):
     grid = index_of([centre]) + np.argwhere(np.ones((9, 9, 9))) - 4
     near = grid[np.linalg.norm(grid - index_of([centre]), axis=1) * 2 <= 9]
     return brain.holds(near, margin_mm).any()
+
+
+@pytest.mark.parametrize("head", [HEAD, EPI], ids=["T1w", "EPI"])
+def test_where_the_crown_is_out_of_view_the_brain_goes_on_to_the_edge(head):
+    edge = 105  # layer of the grid, z = +40
+    found = found_in(head, seen=np.indices(head.shape)[2] < edge).on_grid(TRUTH.shape, 1)
+    assert (found & TRUTH)[:, :, edge - 1].sum() > 0.7 * TRUTH[:, :, edge - 1].sum()
 
 
 @pytest.mark.parametrize("kind", KINDS)

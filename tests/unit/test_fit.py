@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from efface.fit import MOST_OFF, Fit, fit
+from efface.fit import CAP_Z, MOST_OFF, Fit, fit
 from efface.grid import carried
-from efface.outline import COARSE, PIVOT
+from efface.outline import COARSE, PIVOT, Surface, drawn_surface, laid
 from heads import ATLAS, moved
 
 TEMPLATE = (ATLAS.head, ATLAS.brain)
@@ -45,6 +45,14 @@ SEEN = {"whole": ALL, "upper half": layers(2, 75, 136), "left and middle": layer
 @pytest.mark.parametrize("view", SEEN)
 def test_a_template_on_its_own_head_lies_right(view):
     assert fitted(seen=SEEN[view]).faults() == []
+
+
+@pytest.mark.parametrize("step", [1, COARSE])
+def test_the_edge_of_the_field_of_view_is_no_surface(step):
+    seen, known = layers(2, 40, 106), ATLAS.head[EVERY] > 0
+    cut = (BRAIN & seen)[(slice(None, None, step),) * 3]
+    motion = laid([Surface(cut, step, *drawn_surface(BRAIN[EVERY], known, CAP_Z))], seen)
+    assert np.abs(motion[:3]).max() < 0.5
 
 
 @pytest.mark.parametrize(
