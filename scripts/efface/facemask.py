@@ -3,9 +3,12 @@
 import numpy as np
 from scipy import ndimage
 
-from efface import grid
+from efface import grid, poses
 from efface.atlas import Atlas
 
+SMALL = 0.8  # of the template's size: on a smaller head the mask goes deeper,
+DEEPER_MM = 2.0  # by so much on the template,
+BRAIN_MM = 6.0  # but no nearer to the brain
 SCALP_MM = (6.0, 14.0)  # from the template's brain: skull and scalp
 EARS_TOP = 70  # layer of the atlas's grid, z = -30: scalp is looked at above it
 DARK = 0.4  # of the brain's median: scalp of EPI 0.07 to 0.23, of T1w and T2w 0.67 to 1.6
@@ -27,7 +30,8 @@ def face_mask(
 
     The mask goes on beyond the template's field of view to the front and to the sides, so that neither a long
     chin nor a ghost before the nose stays, and takes what lies behind the head, where a nose may come in
-    again. It ends below the neck. The atlas keeps it off the brain and 4 mm around that.
+    again. It ends below the neck. The atlas keeps it off the brain and 4 mm around that. On a small head it
+    goes deeper: what lies within 2 mm of the skin that was shows it, and on the template that is further.
 
     Parameters
     ----------
@@ -40,6 +44,10 @@ def face_mask(
         What else the mask is to keep off, on the atlas's grid.
     """
     drawn = (atlas.face > 0) | ((atlas.ears > 0) & ears)
+    step_mm = abs(atlas.world_from_voxel[0, 0])
+    if poses.size(image_from_template) < SMALL:
+        off_brain = ndimage.distance_transform_edt(atlas.brain == 0) * step_mm > BRAIN_MM
+        drawn |= ndimage.binary_dilation(drawn, iterations=round(DEEPER_MM / step_mm)) & off_brain
     if spared is not None:
         drawn &= ~spared
     atlas_from_voxel = (

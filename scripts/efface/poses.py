@@ -201,6 +201,11 @@ def angle(pose: np.ndarray) -> float:
     return float(np.degrees(np.arccos(np.clip((np.trace(u @ v) - 1) / 2, -1, 1))))
 
 
+def size(pose: np.ndarray) -> float:
+    """Return the size of a pose's head, as a multiple of the template's."""
+    return float(np.cbrt(abs(np.linalg.det(pose[:3, :3]))))
+
+
 def apart(a: np.ndarray, b: np.ndarray) -> tuple[float, float]:
     """Return by how many mm and degrees two poses differ."""
     shift = np.linalg.norm(apply_affine(a, CENTRE[None]) - apply_affine(b, CENTRE[None]))

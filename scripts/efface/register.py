@@ -16,6 +16,7 @@ from efface import grid, poses
 from efface.atlas import Atlas
 
 STEP_MM = 4.0
+SMALL = 0.8  # of the template's size: a smaller head has a finer grid
 AGAIN, BETTER = 3, 1.05  # fits that follow the first, where a climb from it tells so much more
 WORTH_FITTING = 0.8  # of the best pose's information: less is no candidate any more
 BRAIN_STEP = np.float32(250)  # above the template's levels: the brain is apart from scalp as bright as it
@@ -74,13 +75,11 @@ def register(
     starts : sequence of (4, 4) arrays
         Poses to be tried beside those that are searched: where another image of the session has its head.
     """
-    image, world_from_image = grid.coarse(values, world_from_voxel, STEP_MM)
-    image = _levels(image)
-    scorer = poses.Scorer(image, world_from_image, template.points, template.classes)
-    climbed = [scorer.climbed(pose) for pose in [*starts, *poses.search(scorer, image, world_from_image)]]
-    chosen = poses.distinct(climbed)
+    refine = _Refiner(values, world_from_voxel, template, STEP_MM)
+    scorer = refine.scorer
+    starts = [*starts, *poses.search(scorer, refine.image, refine.world_from_image)]
+    chosen = poses.distinct([scorer.climbed(pose) for pose in starts])
     fitted = []
-    refine = _Refiner(image, world_from_image, template, scorer)
     for _, pose in [one for one in chosen[:2] if one[0] > WORTH_FITTING * chosen[0][0]]:
         refined = refine(pose)
         found = scorer.information(refined), refined
@@ -88,6 +87,11 @@ def register(
         start = scorer.information(pose), pose
         fitted.append(start if start[0] > BETTER * found[0] else found)
     information, best = refine.further(*max(fitted, key=lambda found: found[0]))
+    size = poses.size(best)
+    if size < SMALL:
+        finer = _Refiner(values, world_from_voxel, template, STEP_MM * size)
+        best = max(best, finer(best), key=finer.scorer.information)
+        information = scorer.information(best)
     rivals = [scorer.information(pose) for _, pose in chosen + fitted if not poses.same(pose, best)]
     return Landing(best, information, max(rivals, default=0.0), poses.angle(best))
 
@@ -99,14 +103,15 @@ def _levels(image: np.ndarray) -> np.ndarray:
 
 
 class _Refiner:
-    """Mattes mutual information over affine transforms (SimpleITK)."""
+    """Mattes mutual information over affine transforms (SimpleITK), on a coarse grid of the image."""
 
-    def __init__(
-        self, image: np.ndarray, world_from_image: np.ndarray, template: Template, scorer: poses.Scorer
-    ):
-        self.scorer, self.template = scorer, template
-        self.moving = _itk(np.nan_to_num(image).astype(np.float32), world_from_image)
-        self.moving_mask = _itk((~np.isnan(image)).astype(np.uint8), world_from_image)
+    def __init__(self, values: np.ndarray, world_from_voxel: np.ndarray, template: Template, step_mm: float):
+        image, self.world_from_image = grid.coarse(values, world_from_voxel, step_mm)
+        self.image = _levels(image)
+        self.scorer = poses.Scorer(self.image, self.world_from_image, template.points, template.classes)
+        self.template = template
+        self.moving = _itk(np.nan_to_num(self.image).astype(np.float32), self.world_from_image)
+        self.moving_mask = _itk((~np.isnan(image)).astype(np.uint8), self.world_from_image)
 
     def __call__(self, pose: np.ndarray) -> np.ndarray:
         """Return the pose after an affine fit; where that is no head any more, after a fit of one size."""

@@ -45,6 +45,16 @@ def test_the_mask_goes_on_in_front_and_ends_below_the_neck():
     assert not mask[:, :, :80].any()  # more than 200 mm below the brain
 
 
+def test_on_a_small_head_the_mask_goes_deeper_though_not_to_the_brain():
+    usual, small = (
+        face_mask(ATLAS.head.shape, moved(size=size) @ ATLAS.world_from_voxel, moved(size=size), ATLAS)
+        for size in (1, 0.7)
+    )
+    added = small & ~usual
+    assert not (usual & ~small).any() and added[ATLAS.head == 1].sum() > 5000
+    assert not (added & ndimage.binary_dilation(ATLAS.brain > 0, iterations=2)).any()
+
+
 def test_ears_stay_when_they_may():
     voxels, world_from_voxel = head_image()
     with_ears, without = (

@@ -39,6 +39,14 @@ def test_a_child_and_a_giant_land_as_well(size):
     assert landing.information > max(LEAST_INFORMATION, LEAST_LEAD * landing.rival)
 
 
+@pytest.mark.parametrize("size", [0.6, 0.65])
+def test_a_small_head_lands_as_exactly_for_its_size(size):
+    motion = moved(10, size=size)
+    voxels, world_from_voxel = head_image(motion, (1.5, 1.5, 1.5))
+    landing = register(voxels.astype(np.float32), world_from_voxel, TEMPLATE)
+    assert worst_mm(landing, motion) < 1.5 * size
+
+
 @pytest.mark.parametrize(
     ("head", "motion"),
     [(INVERTED, moved()), (EPI, moved()), (EPI, moved(15, (0, 10, -20), yaw_degrees=10))],
