@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import ndimage
-from scipy.spatial.transform import Rotation
 
 from efface.anatomy import STEP_MM
 
@@ -64,7 +63,7 @@ def laid(surfaces: list[Surface], seen: np.ndarray) -> np.ndarray | None:
     viewed = [ndimage.binary_erosion(seen, iterations=one.step, border_value=1) for one in surfaces]
     motion = np.zeros(7)
     for _ in range(3):
-        turn = Rotation.from_rotvec(motion[3:6]).as_matrix()
+        turn = _turn(motion[3:6])
         rows, gaps, weights = [], [], []
         for surface, view in zip(surfaces, viewed, strict=True):
             arms = (surface.points - PIVOT) * STEP_MM * (1 + motion[6]) @ turn.T
@@ -89,6 +88,13 @@ def laid(surfaces: list[Surface], seen: np.ndarray) -> np.ndarray | None:
     return motion
 
 
+def _turn(vector: np.ndarray) -> np.ndarray:
+    """Return the (3, 3) matrix of a rotation vector."""
+    from scipy.spatial.transform import Rotation  # slow to import: while others work
+
+    return Rotation.from_rotvec(vector).as_matrix()
+
+
 def _gaps(surface: Surface, seen: np.ndarray, points: np.ndarray, normals: np.ndarray) -> np.ndarray:
     """Return how far out of each point the image's surface lies, in mm; NaN where that is not seen."""
     places = points[:, None] + normals[:, None] * (REACH_MM / STEP_MM)[:, None]
@@ -110,7 +116,7 @@ def _gaps(surface: Surface, seen: np.ndarray, points: np.ndarray, normals: np.nd
 
 def put(masks: list[np.ndarray], motion: np.ndarray) -> list[np.ndarray]:
     """Return masks on every COARSE-th voxel as they lie once the template has moved onto them."""
-    linear = (1 + motion[6]) * Rotation.from_rotvec(motion[3:6]).as_matrix()
+    linear = (1 + motion[6]) * _turn(motion[3:6])
     pivot = PIVOT / COARSE
     shift = pivot - linear @ pivot + motion[:3] / (COARSE * STEP_MM)
     bits = sum(mask.astype(np.uint8) << bit for bit, mask in enumerate(masks))
