@@ -1,3 +1,4 @@
+import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -381,3 +382,15 @@ def test_the_configuration_names_methods_as_the_step_reads_them(tmp_path):
 def test_wrong_settings_of_defacing_are_refused(tmp_path, chosen, said):
     with pytest.raises(UsageError, match=said):
         configured(tmp_path, **chosen)
+
+
+def test_the_command_does_not_wait_for_pydicom_nor_hide_it():
+    code = """
+import sys
+from efface.commands import _import_nibabel_alone
+_import_nibabel_alone()
+import efface.deface
+assert "pydicom" not in sys.modules
+import pydicom
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
