@@ -6,8 +6,7 @@ from scipy import ndimage
 from efface import grid, poses
 from efface.atlas import Atlas
 
-SMALL = 0.8  # of the template's size: on a smaller head the mask goes deeper,
-DEEPER_MM = 2.0  # by so much on the template,
+DEEPER_MM = 2.0  # that the mask goes on a small head, as the template has it,
 BRAIN_MM = 6.0  # but no nearer to the brain
 SCALP_MM = (6.0, 14.0)  # from the template's brain: skull and scalp
 EARS_TOP = 70  # layer of the atlas's grid, z = -30: scalp is looked at above it
@@ -44,8 +43,8 @@ def face_mask(
         What else the mask is to keep off, on the atlas's grid.
     """
     drawn = (atlas.face > 0) | ((atlas.ears > 0) & ears)
-    step_mm = abs(atlas.world_from_voxel[0, 0])
-    if poses.size(image_from_template) < SMALL:
+    if poses.size(image_from_template) < poses.SMALL:
+        step_mm = abs(atlas.world_from_voxel[0, 0])
         off_brain = ndimage.distance_transform_edt(atlas.brain == 0) * step_mm > BRAIN_MM
         drawn |= ndimage.binary_dilation(drawn, iterations=round(DEEPER_MM / step_mm)) & off_brain
     if spared is not None:

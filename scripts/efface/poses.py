@@ -26,6 +26,7 @@ CLIMBERS = 6
 LEAST_SEEN = 0.25  # of the template's points must lie in the image
 NEAR_MM, NEAR_DEGREES = 30.0, 30.0  # two poses within both are the same answer
 LEAST_SIZE, MOST_SIZE, MOST_STRETCH = 0.55, 1.5, 1.25  # of the template; the longest over the shortest axis
+SMALL = 0.8  # of the template: a smaller head is looked at more finely, and its mask goes deeper
 CHUNK = 2_000_000  # points that are looked up at once
 
 

@@ -16,7 +16,6 @@ from efface import grid, poses
 from efface.atlas import Atlas
 
 STEP_MM = 4.0
-SMALL = 0.8  # of the template's size: a smaller head has a finer grid
 AGAIN, BETTER = 3, 1.05  # fits that follow the first, where a climb from it tells so much more
 WORTH_FITTING = 0.8  # of the best pose's information: less is no candidate any more
 BRAIN_STEP = np.float32(250)  # above the template's levels: the brain is apart from scalp as bright as it
@@ -87,9 +86,8 @@ def register(
         start = scorer.information(pose), pose
         fitted.append(start if start[0] > BETTER * found[0] else found)
     information, best = refine.further(*max(fitted, key=lambda found: found[0]))
-    size = poses.size(best)
-    if size < SMALL:
-        finer = _Refiner(values, world_from_voxel, template, STEP_MM * size)
+    if poses.size(best) < poses.SMALL:
+        finer = _Refiner(values, world_from_voxel, template, STEP_MM * poses.size(best))
         best = max(best, finer(best), key=finer.scorer.information)
         information = scorer.information(best)
     rivals = [scorer.information(pose) for _, pose in chosen + fitted if not poses.same(pose, best)]
@@ -118,9 +116,9 @@ class _Refiner:
         fitted = self._fitted(sitk.AffineTransform(3), pose)
         if poses.is_head(fitted[:3, :3]):
             return fitted
-        u, sizes, v = np.linalg.svd(pose[:3, :3])
+        u, _, v = np.linalg.svd(pose[:3, :3])
         centre = apply_affine(pose, poses.CENTRE[None])[0]
-        even = poses.posed(np.exp(np.log(sizes).mean()) * u @ v, centre)
+        even = poses.posed(poses.size(pose) * u @ v, centre)
         return self._fitted(sitk.Similarity3DTransform(), even)
 
     def further(self, information: float, fitted: np.ndarray) -> tuple[float, np.ndarray]:
@@ -130,9 +128,10 @@ class _Refiner:
             if self.scorer.information(climbed) <= BETTER * information:
                 break
             again = self(climbed)
-            if self.scorer.information(again) <= BETTER * information:
+            more = self.scorer.information(again)
+            if more <= BETTER * information:
                 break
-            fitted, information = again, self.scorer.information(again)
+            information, fitted = more, again
         return information, fitted
 
     def _fitted(self, transform: sitk.Transform, pose: np.ndarray) -> np.ndarray:
