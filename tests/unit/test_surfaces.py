@@ -838,10 +838,10 @@ def test_e41_no_key_of_a_sidecar_undoes_a_shift(bids, key):
 def test_e41_the_factor_of_a_persons_intervals_is_in_no_file(bids, private):
     table, path, key = private
     first = datetime.date(2001, 1, 1)
-    last = first + datetime.timedelta(days=3650)
+    last = first + datetime.timedelta(days=1825)
     shifted = released_days([first, last], "proportional", key, SUBJECT.removeprefix("sub-"))
     (row,) = [row for row in secrets(table, [path]) if row["kind"] == "factor"]
-    assert (shifted[last] - shifted[first]).days == pytest.approx(3650 * float(row["value"]), abs=0.5)
+    assert (shifted[last] - shifted[first]).days == pytest.approx(1825 * float(row["value"]), abs=0.5)
     edit_sidecar(bids, EchoTime=1.0)
     assert found(bids, [row]) == []
     edit_sidecar(bids, EchoTime=float(row["value"]))
